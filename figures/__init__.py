@@ -1,0 +1,1 @@
+"""One function per figure of a paper; never simulates while drawing."""

@@ -1,0 +1,1 @@
+"""Claims as data, the rules that decide them, and the report."""

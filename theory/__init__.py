@@ -1,0 +1,1 @@
+"""Pure predictions: functions from parameters to numbers, without randomness, files or printing."""
