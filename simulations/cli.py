@@ -1,0 +1,289 @@
+"""One command line for all twins: `python -m simulations.<subject>`.
+
+Options come from the fields of the twin's Params; the rest is common.  Results go to stdout,
+progress and messages to stderr.  Exit codes: 0 done, 2 wrong usage, 4 internal error.
+"""
+
+import importlib
+import json as json_format
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from cyclopts import App, CycloptsError, Parameter
+
+from simulations import core, engines
+from simulations.core import Estimate, Job, Law, MapBlocks, Result, Twin
+from simulations.store import Store, finite
+
+LINE_EVERY = 30.0
+"""Seconds between progress lines where there is no terminal."""
+
+
+class Outcome(NamedTuple):
+    """What a command computed, ready to be shown."""
+
+    jobs: list[Job]
+    results: list[Result]
+    seed: int
+    seconds: float
+
+
+def main(module: str, arguments: Sequence[str] | None = None) -> int:
+    """Run the command line of the twin in `module` and return the exit code."""
+    twin: Twin = importlib.import_module(module).TWIN
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    return guarded(lambda: _app(module, twin, words)(bare_resume(words)))
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    """Run a command; a user's mistake is one line on stderr and exit code 2."""
+    try:
+        return command() or 0
+    except CycloptsError as error:
+        message = " ".join(str(error).split())
+    except ValueError as error:
+        message = f"Error: {' '.join(str(error).split())}"
+    except KeyboardInterrupt:
+        print("Interrupted; finished blocks are kept in --out.", file=sys.stderr)
+        return 130
+    print(message, file=sys.stderr)
+    return 2
+
+
+def bare_resume(words: Sequence[str]) -> list[str]:
+    """`--resume` without a file means the file of `--out`."""
+    words = [part for w in words for part in (w.split("=", 1) if w.startswith("--out=") else [w])]
+    out = words[words.index("--out") + 1] if "--out" in words[:-1] else None
+    result: list[str] = []
+    for word, following in zip(words, [*words, "--"][1:], strict=True):
+        result.append(word)
+        if word == "--resume" and following.startswith("--"):
+            if out is None:
+                raise ValueError("--resume needs the results file to continue, or --out FILE.")
+            result.append(out)
+    return result
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """ "i/k" as (i, k) with 0 <= i < k; None is everything."""
+    if text is None:
+        return 0, 1
+    i, _, k = text.partition("/")
+    if not (i.isdecimal() and k.isdecimal() and int(i) < int(k)):
+        raise ValueError(f'--shard must be i/k with 0 <= i < k, as in 0/4; got "{text}".')
+    return int(i), int(k)
+
+
+def engine(workers: int, address: str | None) -> MapBlocks:
+    """The engine that --workers and --dask ask for."""
+    if address is not None:
+        return engines.dask(address)
+    return engines.local(workers)
+
+
+def open_store(out: Path | None, resume: Sequence[Path]) -> Store | None:
+    """The results file that --out and --resume ask for."""
+    path = out or (resume[0] if resume else None)
+    if path is None:
+        return None
+    if path in resume and not path.exists():
+        print(f"{path} does not exist yet; starting it.", file=sys.stderr)
+    return Store(path, resume=path in resume, also=resume)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[core.Progress]:
+    """A bar on a terminal, a line every 30 seconds elsewhere; always on stderr."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            row = bar.add_task(title)
+            yield lambda task, done, total: bar.update(row, completed=done, total=total)
+        return
+    last = time.monotonic()
+
+    def report(task: core.Task, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LINE_EVERY:
+            last = time.monotonic()
+            print(f"{title}: {100 * done // total} %", file=sys.stderr, flush=True)
+
+    yield report
+
+
+def versions() -> dict[str, str]:
+    """What a number may depend on: package, interpreter, libraries and device."""
+    from importlib.metadata import version
+
+    import jax
+
+    names = ("deepverdict", "jax", "jaxlib", "numpy", "scipy")
+    device = jax.devices()[0]
+    return (
+        {"python": sys.version.split()[0]}
+        | {n: version(n) for n in names}
+        | {"device": f"{device.platform} {device.device_kind}"}
+    )
+
+
+def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
+    params_type: Any = twin.experiment.params
+    app = App(
+        name=f"python -m {module}",
+        help=(importlib.import_module(module).__doc__ or "").partition("\n\n")[0],
+        help_format="plaintext",
+        version_flags=(),
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+    )
+    app["--help"].show = False
+    chosen = any(w.split("=")[0] == f"--{twin.survey_over}" for w in words)
+
+    @app.default
+    def command(
+        params: Annotated[params_type, Parameter(name="*")] = None,
+        *,
+        samples: int = twin.samples,
+        seed: int = 1,
+        workers: int = 1,
+        dask: str | None = None,
+        shard: str | None = None,
+        out: Path | None = None,
+        resume: Annotated[list[Path] | None, Parameter(negative=())] = None,
+        json: Annotated[bool, Parameter(negative=())] = False,
+        plot: Path | None = None,
+    ) -> None:
+        """Simulate, and compare with theory.
+
+        Parameters
+        ----------
+        samples:
+            Number of independent networks.
+        seed:
+            Same seed, same machine: same bytes.
+        workers:
+            Processes, one core each.
+        dask:
+            Address of a running dask scheduler to compute on.
+        shard:
+            "i/k": compute only every k-th block from i on; needs --out.
+        out:
+            Results file (JSON lines), safe against a kill at any moment.
+        resume:
+            Continue this results file; repeat to merge the files of several shards.
+        json:
+            Print one JSON object.
+        plot:
+            Write a picture of measured against predicted (.svg, .pdf or .png).
+        """
+        params = params or params_type()
+        part = parse_shard(shard)
+        store = open_store(out, resume or [])
+        if part[1] > 1 and store is None:
+            raise ValueError("--shard needs --out FILE to keep its blocks in.")
+        if plot is not None:
+            check_plot(plot)
+        chosen_params = [params] if chosen else list(twin.survey(params))
+        jobs = [Job(twin.experiment, p, samples) for p in chosen_params]
+        begin = time.perf_counter()
+        with progress_bar(twin.experiment.name) as progress:
+            results = core.run(
+                jobs,
+                seed,
+                map_blocks=engine(workers, dask),
+                store=store,
+                progress=progress,
+                shard=part,
+            )
+        outcome = Outcome(jobs, results, seed, time.perf_counter() - begin)
+        _show(outcome, twin, json=json, plot=plot, store=store)
+
+    return app
+
+
+def check_plot(plot: Path) -> None:
+    """Refuse a picture that could not be written, before the work is done."""
+    if plot.suffix not in (".svg", ".pdf", ".png"):
+        raise ValueError(f'--plot must end in .svg, .pdf or .png; got "{plot}".')
+    if not plot.resolve().parent.is_dir():
+        raise ValueError(f"--plot: the folder {plot.resolve().parent} does not exist.")
+
+
+def _show(o: Outcome, twin: Twin, *, json: bool, plot: Path | None, store: Store | None) -> None:
+    if not o.results:
+        print(f"Shard done; merge the shards with --resume FILE. Kept in {store and store.path}.")
+        return
+    predictions = [twin.predictions(job.params) for job in o.jobs]
+    if json:
+        print(json_format.dumps(record(o, twin, predictions), allow_nan=False))
+    elif len(o.jobs) > 1:
+        print_table(twin.survey_table([j.params for j in o.jobs], o.results))
+    else:
+        print_table(_single_table(o.results[0], predictions[0]))
+    if not json:
+        count = o.jobs[0].samples
+        print(f"{count} samples each, seed {o.seed}, {o.seconds:.1f} s.")
+    if plot is not None:
+        from simulations.plot import draw
+
+        draw(plot, [j.params for j in o.jobs], o.results, predictions, twin)
+
+
+def record(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The JSON object of a run; in a survey the names carry the surveyed size, `log_ratio[4]`."""
+    single = len(o.jobs) == 1
+    sizes = [getattr(job.params, twin.survey_over) for job in o.jobs]
+    params = asdict(o.jobs[0].params) | ({} if single else {twin.survey_over: sizes})
+    estimates = {
+        name if single else f"{name}[{size}]": described(estimate) | predicted.get(name, {})
+        for size, result, predicted in zip(sizes, o.results, predictions, strict=True)
+        for name, estimate in result.items()
+    }
+    return {
+        "experiment": twin.experiment.name,
+        "params": params,
+        "seed": o.seed,
+        "samples": o.jobs[0].samples,
+        "seconds": round(o.seconds, 3),
+        "estimates": estimates,
+        "versions": versions(),
+    }
+
+
+def described(estimate: Estimate | Law) -> dict[str, Any]:
+    """An estimate as JSON; an undefined number is null."""
+    if isinstance(estimate, Law):
+        return {"edges": list(estimate.edges), "counts": [int(c) for c in estimate.counts]}
+    return {
+        "value": finite(estimate.value),
+        "stderr": finite(estimate.stderr),
+        "samples": estimate.samples,
+    }
+
+
+def _single_table(result: Result, predictions: dict[str, Any]) -> list[list[str]]:
+    rows = [["estimate", "measured", "+-", "predicted", "limit"]]
+    for name, e in result.items():
+        if isinstance(e, Estimate):
+            p = predictions.get(name, {})
+            ends = [f"{p[k]:.6f}" if k in p else "" for k in ("predicted", "limit")]
+            rows.append([name, f"{e.value:.6f}", f"{e.stderr:.6f}", *ends])
+    return rows
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Aligned columns: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [f"{row[0]:<{widths[0]}}"]
+        cells += [f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True)]
+        print("  ".join(cells).rstrip())

@@ -1,0 +1,273 @@
+"""From parameters to estimates: experiments, block keys, jobs and the one function `run`.
+
+    Params -> block keys -> blocks (pure, any worker, order) -> merged in block order -> Estimate
+
+The key of a block is a function of (seed, experiment name, parameters, block index) alone, so
+workers, order, restarts and new experiments change no number.  A block is the unit of work, of
+storage and of retry; its full size is fixed by the parameters, only the last one may be shorter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from simulations.accumulators import Block as Block
+from simulations.accumulators import Moments, merge, not_finite
+
+if TYPE_CHECKING:
+    import jax
+
+    from simulations.store import Store
+
+Params: TypeAlias = Any
+"""A frozen dataclass of everything that changes the numbers drawn, and nothing else."""
+
+
+class Estimate(NamedTuple):
+    """A measured quantity: value, standard error, and the number of samples behind it.
+
+    `skewness` is that of one sample; a decision rule needs it to trust a normal interval.
+    """
+
+    value: float
+    stderr: float
+    samples: int
+    skewness: float = 0.0
+
+    @staticmethod
+    def of(moments: Moments, index: int | tuple[int, ...] = ()) -> Estimate:
+        """Estimate of a mean from entry `index` of the accumulated moments."""
+        n, mean, m2, m3 = (float(np.asarray(f)[index]) for f in moments[:4])
+        if n < 2:
+            return Estimate(mean if n else math.nan, math.inf, int(n))
+        variance = m2 / (n - 1)
+        skewness = (m3 / n) / (m2 / n) ** 1.5 if m2 > 0 else 0.0
+        return Estimate(mean, math.sqrt(variance / n), int(n), skewness)
+
+
+class Law(NamedTuple):
+    """A measured law in fixed bins: counts[i] samples in (edges[i-1], edges[i]], ends open."""
+
+    edges: np.ndarray[Any, Any]
+    counts: np.ndarray[Any, Any]
+
+
+Result: TypeAlias = dict[str, Estimate | Law]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named random experiment.
+
+    block(key, params, count): accumulators over `count` samples, a pure function of its arguments;
+    estimates(merged, params): named estimates; block_size(params): samples in a full block.
+    `stream` is raised by hand whenever the numbers drawn for given parameters change.
+    """
+
+    name: str
+    params: type
+    block: Callable[[jax.Array, Params, int], Block]
+    estimates: Callable[[Block, Params], Result]
+    block_size: Callable[[Params], int]
+    stream: int = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One experiment at one set of parameters with a number of samples."""
+
+    experiment: Experiment
+    params: Params
+    samples: int
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"samples must be >= 1; got {self.samples}.")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What fixes the numbers drawn.  Fields at their default are left out, so that a new
+        option with a neutral default changes no stored result."""
+        return {
+            "experiment": self.experiment.name,
+            "stream": self.experiment.stream,
+            "params": {
+                f.name: getattr(self.params, f.name)
+                for f in dataclasses.fields(self.params)
+                if getattr(self.params, f.name) != f.default
+            },
+        }
+
+    def blocks(self) -> list[int]:
+        """Number of samples of each block; all but the last are full."""
+        size = self.experiment.block_size(self.params)
+        full, rest = divmod(self.samples, size)
+        return [size] * full + [rest] * (rest > 0)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What a simulation's command line offers; its module holds one as TWIN.
+
+    predictions(params): for estimates by name, what theory says ("predicted": of this very
+    quantity; "limit": of its limit); it imports the theory twin when called.
+    survey(params): what a run without a chosen `survey_over` goes through; survey_table(params,
+    results): its table, header first; `headline`: the estimate that its picture shows.
+    """
+
+    experiment: Experiment
+    samples: int
+    predictions: Callable[[Params], dict[str, dict[str, float]]]
+    survey_over: str
+    survey: Callable[[Params], Sequence[Params]]
+    headline: str
+    survey_table: Callable[[Sequence[Params], Sequence[Result]], list[list[str]]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One block of one job, as it travels to a worker."""
+
+    experiment: Experiment
+    params: Params
+    seed: int
+    job: int
+    index: int
+    count: int
+
+
+class MapBlocks(Protocol):
+    """An engine: computes the tasks in any order and yields each with its result."""
+
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Block]]:
+        """Compute the tasks."""
+
+
+class Progress(Protocol):
+    """Called after every finished block with its task, and the work done of the total."""
+
+    def __call__(self, task: Task, done: int, total: int) -> None:
+        """Report."""
+
+
+def canonical(value: Any) -> str:
+    """Canonical JSON: sorted keys, no spaces, no NaN; equal values give equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def setup() -> None:
+    """Switch jax to double precision; call before the first array."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+
+def block_key(seed: int, name: str, index: int) -> jax.Array:
+    """Key of block `index` of the stream `name`: a function of these three alone."""
+    import jax
+
+    word = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest())
+    key = jax.random.key(seed, impl="threefry2x32")
+    return jax.random.fold_in(jax.random.fold_in(key, word), index)
+
+
+def compute(task: Task) -> Block:
+    """The accumulators of one block, as numpy arrays."""
+    setup()
+    stream = canonical(Job(task.experiment, task.params, task.count).identity)
+    key = block_key(task.seed, stream, task.index)
+    block = task.experiment.block(key, task.params, task.count)
+    return {name: type(acc)(*(np.asarray(f) for f in acc)) for name, acc in block.items()}
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that the generator would silently wrap."""
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed must be an integer from 0 to 2**63 - 1; got {seed}.")
+
+
+def run(
+    jobs: Sequence[Job],
+    seed: int,
+    *,
+    map_blocks: MapBlocks | None = None,
+    store: Store | None = None,
+    progress: Progress | None = None,
+    shard: tuple[int, int] = (0, 1),
+) -> list[Result]:
+    """Simulate all jobs and return the named estimates of each, in the order given.
+
+    With a `store`, finished blocks are kept as they come and never computed twice.  A shard
+    (i, k) computes every k-th block from i on; the result is then empty unless the store holds the
+    other blocks already.  Raises ValueError when a statistic comes out NaN or infinite.
+    """
+    from simulations.engines import in_process
+
+    check_seed(seed)
+    tasks = [
+        Task(job.experiment, job.params, seed, j, index, count)
+        for j, job in enumerate(jobs)
+        for index, count in enumerate(job.blocks())
+    ]
+    with contextlib.closing(store) if store else contextlib.nullcontext():
+        blocks: dict[tuple[int, int], Block] = dict(store.open(jobs, seed)) if store else {}
+        mine = tasks[shard[0] :: shard[1]]
+        todo = [t for t in mine if (t.job, t.index) not in blocks]
+        total = sum(work(t) for t in mine)
+        done = total - sum(work(t) for t in todo)
+        for task, block in (map_blocks or in_process)(todo):
+            if (task.job, task.index) in blocks:  # an engine may run a task twice
+                continue
+            _check(task, block)
+            blocks[task.job, task.index] = block
+            if store:
+                store.append(task, block)
+            done += work(task)
+            if progress:
+                progress(task, done, total)
+        complete = len(blocks) == len(tasks)
+        results = _results(jobs, tasks, blocks) if complete else []
+        if store:
+            store.finish(tasks, blocks, results)
+    return results
+
+
+def work(task: Task) -> int:
+    """Share of the whole of one block, in units in which a full block of any job counts alike."""
+    size = task.experiment.block_size(task.params)
+    return max(1, round(1000 * task.count / size))
+
+
+def _results(
+    jobs: Sequence[Job], tasks: Sequence[Task], blocks: dict[tuple[int, int], Block]
+) -> list[Result]:
+    per_job: list[list[Block]] = [[] for _ in jobs]
+    for task in tasks:  # block order
+        per_job[task.job].append(blocks[task.job, task.index])
+    return [
+        job.experiment.estimates(functools.reduce(merge, parts), job.params)
+        for job, parts in zip(jobs, per_job, strict=True)
+    ]
+
+
+def _check(task: Task, block: Block) -> None:
+    bad = not_finite(block)
+    if bad:
+        params = ", ".join(
+            f"{k} {v}" for k, v in Job(task.experiment, task.params, 1).identity["params"].items()
+        )
+        raise ValueError(
+            f"{bad} is not finite in block {task.index} of {task.experiment.name} "
+            f"({params or 'default parameters'}): the activation returned NaN or the signal "
+            "overflowed; try --dtype float64, a shorter --time or another activation."
+        )

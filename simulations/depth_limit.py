@@ -1,0 +1,284 @@
+r"""Twin of `theory.depth_limit`: residual networks of finite width and depth, coupled in depth.
+
+    Y_0 ~ N(0, q0 I_n),  Y_l = Y_{l-1} + sqrt(h) W_l phi(Y_{l-1}),  (W_l)_ij ~ N(0, 1/n),  h = T/L.
+
+Notation: N = |phi(Y)|^2, Q = |Y|^2 / n, A = #{i : Y_i > 0}; "survival" is N > 0 at the end.  The
+name of an estimate says what is measured after L layers; with `_limit` it is the value
+extrapolated to infinite depth, 2 f_L - f_{L/2}, from a second network of half the depth whose
+weights are (W_1 + W_2) / sqrt(2), (W_3 + W_4) / sqrt(2), ...: same law, strongly coupled.
+
+Variance is reduced by terms of mean exactly zero: the martingale of log |phi|, whose increment is
+sqrt(h) <phi phi', W phi> / N, and the number of units active at the start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from simulations.accumulators import Block, Counts, Moments
+from simulations.core import Estimate, Experiment, Law, Result, Twin
+
+if TYPE_CHECKING:
+    import jax
+
+DRAWS_PER_BLOCK = 1 << 26
+"""About a quarter of a second of work: long against an engine's overhead, short for a restart."""
+
+STATISTICS = (
+    "alive",
+    "log_ratio",
+    "dead_control",
+    "log_ratio_martingale",
+    "active_count",
+    "q",
+    "skewness",
+    "fourth_moment",
+    "displacement",
+    "drift_residual",
+    "quadratic_variation",
+    "growth",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """The network and its input."""
+
+    width: int = 4
+    """Units per layer, n."""
+    depth: int = 64
+    """Number of layers, L."""
+    time: float = 1.0
+    """Horizon T; the weights have variance T / (n L) per layer, so T is sigma_w^2."""
+    activation: str = "relu"
+    """Named activation (relu, leaky_relu:0.2, tanh, gelu, ...) or module:function."""
+    q0: float = 1.0
+    """Variance of the coordinates of Y_0."""
+    start: float | None = None
+    """Start every coordinate at this value instead of at random."""
+    sampler: Literal["exact", "explicit"] = "exact"
+    """Exact law of the layers (n normals a layer) or explicit weights (n^2)."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of draws and state; sums over samples are always double."""
+    records: Annotated[int, Parameter(show=False)] = 1
+    """Measure at this number of equally spaced times up to the horizon."""
+    edges: Annotated[tuple[float, ...], Parameter(parse=False)] = ()
+    """Edges of the bins in which the law of the first coordinate is counted."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth", "records"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ValueError(f"--{name} must be an integer >= 1; got {value}.")
+        if not (math.isfinite(self.time) and self.time > 0):
+            raise ValueError(f"--time must be a finite number > 0; got {self.time}.")
+        if not (math.isfinite(self.q0) and self.q0 > 0):
+            raise ValueError(f"--q0 must be a finite number > 0; got {self.q0}.")
+        if self.start is not None and not math.isfinite(self.start):
+            raise ValueError(f"--start must be finite; got {self.start}.")
+        if self.records > 1 and self.depth % (2 * self.records):
+            raise ValueError(
+                f"--depth must be a multiple of {2 * self.records} for {self.records} records; "
+                f"got {self.depth}."
+            )
+
+
+def block_size(p: Params) -> int:
+    """Samples in a full block."""
+    from simulations.forward import batch_size
+
+    explicit = p.sampler == "explicit"
+    draws = p.depth * p.width ** (2 if explicit else 1)
+    wanted = 1 << max(0, (DRAWS_PER_BLOCK // draws).bit_length() - 1)
+    return max(batch_size(p.width, explicit), wanted)
+
+
+def paths_block(key: jax.Array, p: Params, count: int) -> Block:
+    """One block of coupled networks: all statistics at all recorded times."""
+    return _block("paths", key, p, count)
+
+
+def coupling_block(key: jax.Array, p: Params, count: int) -> Block:
+    """One block: squared distance of the two coupled networks, largest over the common layers."""
+    return _block("coupling", key, p, count)
+
+
+def _block(kind: str, key: jax.Array, p: Params, count: int) -> Block:
+    import numpy as np
+
+    from simulations import forward, residual
+
+    real = np.dtype(p.dtype).type
+    explicit = p.sampler == "explicit"
+    static = residual.Static(p.width, p.activation, p.records, p.dtype, explicit, p.start is None)
+    active, control = _active_at_start(p)
+    dynamic = {
+        "depth": p.depth,
+        "h": real(p.time / p.depth),
+        "time": real(p.time),
+        "scale": real(math.sqrt(p.q0) if p.start is None else p.start),
+        "active_at_start": real(active),
+        "control": real(control),
+        "edges": np.asarray(p.edges, dtype=p.dtype),
+    }
+    return dict(residual.compiled(kind, static, forward.lanes_here())(key, count, dynamic))
+
+
+def _active_at_start(p: Params) -> tuple[float, bool]:
+    """E[A_0 | N_0 > 0], a binomial mean, and whether to subtract A_0 as a control.
+
+    Not for a user's own activation: where it vanishes is unknown, and so is the condition.
+    """
+    from theory.activations import activation
+
+    family, colon, _ = p.activation.partition(":")
+    if colon and family not in ("leaky_relu", "hermite", "ou"):
+        return 0.0, False
+    if p.start is not None:
+        return p.width * float(p.start > 0), True
+    survives = 1 - 0.5**p.width if activation(p.activation).dead == "negative" else 1.0
+    return p.width / 2 / survives, True
+
+
+def paths_estimates(block: Block, p: Params) -> Result:
+    """Named estimates; those at an earlier recorded time t carry the suffix `@t`."""
+    moments, variances = block["paths"], block["var_q"]
+    assert isinstance(moments, Moments), "paths are moments"
+    assert isinstance(variances, Moments), "variances are moments"
+    result: Result = {}
+    for record in range(p.records):
+        last = record == p.records - 1
+        at = "" if last else f"@{p.time * (record + 1) / p.records:g}"
+        for row, limit in enumerate(("", "_limit") if p.depth > 1 else ("",)):
+            here = {
+                name: Estimate.of(moments, (record, row, k)) for k, name in enumerate(STATISTICS)
+            }
+            here["log_ratio"] = _given_survival(here)
+            here["var_q"] = Estimate.of(variances, (record, row))
+            del here["dead_control"]
+            result |= {f"{name}{limit}{at}": value for name, value in here.items()}
+    if "neuron" in block:
+        counts = block["neuron"]
+        assert isinstance(counts, Counts), "laws are counts"
+        import numpy as np
+
+        result["neuron"] = Law(np.asarray(p.edges), np.asarray(counts.counts))
+    return result
+
+
+def _given_survival(here: dict[str, Estimate]) -> Estimate:
+    """E[log ratio | survival] from its mean with the control removed.
+
+    The control C has mean zero given N_0 > 0, not given survival: E[C; alive] = -E[C; dead].
+    The two groups of samples are independent given their sizes; p is the share of survivors.
+    """
+    kept, dead, p = here["log_ratio"], here["dead_control"], here["alive"].value
+    if dead.samples < 2:
+        return kept
+    odds = (1 - p) / p
+    stderr = math.hypot(kept.stderr, odds * dead.stderr, dead.value * here["alive"].stderr / p**2)
+    return kept._replace(value=kept.value - odds * dead.value, stderr=stderr)
+
+
+def gap_estimates(block: Block, p: Params) -> Result:
+    """The mean of the largest squared distance."""
+    gap = block["gap"]
+    assert isinstance(gap, Moments), "gaps are moments"
+    return {"sup_gap": Estimate.of(gap, (0,))}
+
+
+PATHS = Experiment("depth_limit/paths", Params, paths_block, paths_estimates, block_size)
+COUPLING = Experiment("depth_limit/coupling", Params, coupling_block, gap_estimates, block_size)
+
+
+def predictions(p: Params) -> dict[str, dict[str, float]]:
+    """What theory says of the estimates: of the network itself, or of its infinite depth."""
+    from theory import depth_limit as theory
+
+    said: dict[str, dict[str, float]] = {}
+    n, t = p.width, p.time
+    if p.start is None:
+        limit = theory.limit_variance(p.activation, p.q0, t)
+        said["q"] = said["q_limit"] = {"limit": limit}
+    if p.activation != "relu" or p.start is not None:
+        return said
+    for name, prediction in (
+        ("log_ratio", theory.log_ratio(n, t)),
+        ("active_count", theory.active_count(n, t)),
+    ):
+        said[name] = {"limit": prediction.value, "limit_error": prediction.error}
+        said[f"{name}_limit"] = {"predicted": prediction.value, "error": prediction.error}
+    if n == 1:
+        law = theory.width_one_law(p.depth, time=t)
+        said["log_ratio"]["predicted"] = law.mean_log
+        said["alive"] = {"predicted": law.alive}
+        said["growth"] = {"predicted": law.mean}
+    if n > 1:
+        # To first order in 1/n; at n = 1 the expansion says nothing.
+        extra = theory.width_corrections(t)
+        q = p.q0 * (math.exp(t / 2) + extra.B / n)
+        said |= {"q": {"limit": q}, "q_limit": {"predicted": q}}
+        third = p.q0**1.5 * theory.skewness_coefficient(t) / n
+        said["skewness_limit"] = {"predicted": third}
+        said["skewness"] = {"limit": third}
+    return said
+
+
+WIDTHS = (1, 2, 3, 4, 6, 10, 50)
+
+
+def survey(p: Params) -> list[Params]:
+    """The widths of the run without options.
+
+    Widths 1 and 2 get four times the depth: there the extrapolation's own error, of order 1/L^2,
+    would show.
+    """
+    return [replace(p, width=n, depth=p.depth * (4 if n <= 2 else 1)) for n in WIDTHS]
+
+
+def survey_table(params: Sequence[Params], results: Sequence[Result]) -> list[list[str]]:
+    """Measured against predicted E[log ratio | survival], and the fate of the constant rate.
+
+    A constant rate is refuted beyond the two-sided normal interval of level 1e-3 / #widths.
+    """
+    from statistics import NormalDist
+
+    from theory import depth_limit as theory
+
+    z = NormalDist().inv_cdf(1 - 0.5e-3 / len(params))
+    rows = [["width", "depth", "log ratio", "+-", "predicted", "+-", "constant rate", "it is"]]
+    for p, result in zip(params, results, strict=True):
+        measured = result["log_ratio_limit"]
+        assert isinstance(measured, Estimate), "log_ratio_limit is a mean"
+        row = [str(p.width), str(p.depth), f"{measured.value:.5f}", f"{measured.stderr:.5f}"]
+        if p.activation == "relu":
+            predicted = theory.log_ratio(p.width, p.time)
+            constant = theory.constant_rate_log_ratio(p.width, p.time)
+            refuted = abs(measured.value - constant) > z * measured.stderr
+            row += [f"{predicted.value:.5f}", f"{predicted.error:.5f}", f"{constant:.5f}"]
+            row.append("REFUTED" if refuted else "not refuted")
+        else:
+            row += ["", "", "", ""]
+        rows.append(row)
+    return rows
+
+
+TWIN = Twin(
+    experiment=PATHS,
+    samples=200_000,
+    predictions=predictions,
+    survey_over="width",
+    survey=survey,
+    headline="log_ratio_limit",
+    survey_table=survey_table,
+)
+
+if __name__ == "__main__":
+    from simulations import cli
+
+    raise SystemExit(cli.main("simulations.depth_limit"))

@@ -1,0 +1,184 @@
+"""Engines: where blocks are computed.  None of them decides what is stored or merged.
+
+Every engine maps tasks to (task, block) pairs in any order, at least once each.  The results do
+not depend on the engine: each computes a block in a process whose XLA has a single thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from simulations.core import Block, MapBlocks, Task, compute
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+AHEAD = 4
+"""Tasks per worker in flight: enough to hide the scheduler, few enough to bound its memory."""
+
+
+def cores() -> list[int]:
+    """The processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+@functools.cache
+def start_jax_on_one_core() -> None:
+    """Start XLA with a single compute thread, then let it run on any core.
+
+    XLA sizes its thread pool by the affinity at start-up and by nothing else.  One thread is
+    faster for states that fit the cache, and keeps a run's bytes independent of the machine's size
+    and of the engine.  The affinity is given back afterwards, so that two runs share two cores.
+    Changes nothing where jax has already started, or where the system has no affinity.
+    """
+    import jax
+
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(everywhere)})
+    try:
+        jax.devices()
+    finally:
+        threads = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ["0"]
+        for thread in threads:
+            with contextlib.suppress(OSError):  # the thread has ended meanwhile
+                os.sched_setaffinity(int(thread), everywhere)
+
+
+def in_process(tasks: Iterable[Task]) -> Iterator[tuple[Task, Block]]:
+    """Compute the tasks one after the other in this process.
+
+    While one job is computed, a second thread compiles the next: a block of one sample is
+    computed and dropped.
+    """
+    start_jax_on_one_core()
+    pending = list(tasks)
+    first = {task.job: task for task in reversed(pending)}
+    with ThreadPoolExecutor(max_workers=1) as compiler:
+        ready = {
+            job: compiler.submit(compute, replace(first[job], count=1)) for job in sorted(first)
+        }
+        try:
+            for task in pending:
+                ready[task.job].result()
+                yield task, compute(task)
+        finally:
+            compiler.shutdown(cancel_futures=True)
+
+
+def local(workers: int) -> MapBlocks:
+    """An engine of `workers` single-threaded processes, each pinned to one core."""
+    if workers < 1:
+        raise ValueError(f"workers must be >= 1; got {workers}.")
+    return in_process if workers == 1 else functools.partial(_on_local_cluster, workers)
+
+
+def dask(address: str) -> MapBlocks:
+    """An engine on a running dask scheduler, "tcp://host:port"."""
+    return functools.partial(_on_scheduler, address)
+
+
+def _on_local_cluster(workers: int, tasks: Iterable[Task]) -> Iterator[tuple[Task, Block]]:
+    pending = list(tasks)
+    if len(pending) <= 1:  # nothing to share
+        yield from in_process(pending)
+        return
+    import dask
+    from distributed import Client, LocalCluster
+
+    # Spawned workers inherit the environment; numpy reads these when it is imported.
+    before = {name: os.environ.get(name) for name in SINGLE_THREAD}
+    os.environ.update(SINGLE_THREAD)
+    try:
+        with (
+            dask.config.set({"distributed.scheduler.allowed-failures": 10}),
+            LocalCluster(
+                n_workers=min(workers, len(pending)),
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield from _stream(client, pending, cores())
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _on_scheduler(address: str, tasks: Iterable[Task]) -> Iterator[tuple[Task, Block]]:
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ValueError(
+            f'no dask scheduler answers at "{address}" ({type(error).__name__}); '
+            "start one with `dask scheduler` and pass its tcp:// address to --dask."
+        ) from None
+    with client:
+        yield from _stream(client, list(tasks), None)
+
+
+def _stream(
+    client: Client, tasks: list[Task], pin_to: list[int] | None
+) -> Iterator[tuple[Task, Block]]:
+    """Submit with bounded look-ahead and yield as blocks complete."""
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    queue = iter(tasks)
+    workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+
+    def submit(task: Task) -> Any:
+        future = client.submit(_compute_on_worker, task, pin_to, pure=False)
+        waiting[future.key] = task
+        return future
+
+    waiting: dict[Any, Task] = {}
+    running = as_completed([submit(t) for t in itertools.islice(queue, AHEAD * workers)])
+    for future in running:
+        task = waiting.pop(future.key)
+        try:
+            block = future.result()
+        except KilledWorker:
+            raise ValueError(
+                f"block {task.index} of {task.experiment.name} kills every worker that computes "
+                "it (out of memory?); try a smaller --width or fewer --workers."
+            ) from None
+        for following in itertools.islice(queue, 1):
+            running.add(submit(following))
+        yield task, block
+
+
+def _compute_on_worker(task: Task, pin_to: list[int] | None) -> Block:
+    if pin_to:
+        _pin(tuple(pin_to))
+    start_jax_on_one_core()
+    return compute(task)
+
+
+@functools.cache
+def _pin(available: tuple[int, ...]) -> None:
+    """Keep this worker on one core of its own, chosen by its number in the cluster."""
+    from distributed import get_worker
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {available[int(get_worker().name) % len(available)]})

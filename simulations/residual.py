@@ -1,0 +1,201 @@
+"""Coupled residual networks in jax: what one batch of them yields, statistic by statistic.
+
+The conventions and the names of the statistics are those of `simulations.depth_limit`, which
+turns the sums made here into estimates.  Everything here sees only drawn numbers, no prediction.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from simulations import forward
+from simulations.accumulators import Block, Counts, Moments
+from simulations.depth_limit import STATISTICS
+from theory.activations import Activation, activation
+
+Dynamic: TypeAlias = dict[str, Any]
+"""Numbers that may change without a new compilation: depth, step, horizon, start, bin edges."""
+
+
+class Static(NamedTuple):
+    """The part of the parameters that fixes compiled code."""
+
+    width: int
+    activation: str
+    records: int
+    dtype: str
+    explicit: bool
+    random_start: bool
+
+
+class Path(NamedTuple):
+    """A network on its way: its state and the sums taken along its path, per sample."""
+
+    y: jax.Array
+    martingale: jax.Array
+    """Sum of the increments sqrt(h) <phi phi', W phi> / N."""
+    active: jax.Array
+    """Sum of h A."""
+    energy: jax.Array
+    """Sum of h N / n."""
+
+
+@functools.lru_cache(maxsize=64)
+def compiled(kind: str, s: Static, lanes: int) -> Any:
+    """The jitted block function (key, count, dynamic) -> accumulators of "paths" or "coupling"."""
+    batch = forward.batch_size(s.width, s.explicit)
+    statistics = {"paths": _path_statistics, "coupling": _gap_statistics}[kind]
+
+    def block(key: jax.Array, count: jax.Array, d: Dynamic) -> Block:
+        return forward.accumulate(key, count, batch, lambda k, v: statistics(k, v, s, d), lanes)
+
+    return jax.jit(block)
+
+
+def _start(key: jax.Array, s: Static, d: Dynamic) -> tuple[Any, jax.Array, jax.Array]:
+    """Shape of the batch, key of the layers, and Y_0."""
+    shape = forward.Shape(s.width, forward.batch_size(s.width, s.explicit), s.dtype, s.explicit)
+    first, layers = jax.random.split(key)
+    y = shape.start(first) if s.random_start else jnp.ones((s.width, shape.batch), s.dtype)
+    return shape, layers, d["scale"] * y
+
+
+def _two_layers(f: Activation, d: Dynamic) -> Any:
+    """Advance the fine network by two layers and the coarse one by their sum."""
+
+    def layer(path: Path, noise: jax.Array, h: jax.Array) -> Path:
+        y = path.y
+        phi = f(y)
+        square = jnp.sum(phi * phi, axis=0)
+        dy = forward.apply_weights(noise, phi)
+        alive = square > 0
+        increment = jnp.sum(phi * f.derivative(y) * dy, axis=0) / jnp.where(alive, square, 1)
+        return Path(
+            y + dy,
+            path.martingale + jnp.where(alive, increment, 0),
+            path.active + h * jnp.sum(y > 0, axis=0, dtype=y.dtype),
+            path.energy + h * square * y.dtype.type(1 / y.shape[0]),
+        )
+
+    def advance(state: Any, noise1: jax.Array, noise2: jax.Array) -> Any:
+        fine, coarse, done, *rest = state
+        h = d["h"]
+        # An odd depth ends with half a pair: the second layer then has step zero.
+        h2 = jnp.where(done + 2 <= d["depth"], h, 0).astype(h.dtype)
+        noise1, noise2 = jnp.sqrt(h) * noise1, jnp.sqrt(h2) * noise2
+        fine = layer(layer(fine, noise1, h), noise2, h2)
+        coarse = layer(coarse, noise1 + noise2, h + h2)
+        return (fine, coarse, done + 2, *rest)
+
+    return advance
+
+
+def _path_statistics(key: jax.Array, valid: jax.Array, s: Static, d: Dynamic) -> Block:
+    """Moments of every statistic, fine and extrapolated, at every recorded time."""
+    f = activation(s.activation)
+    shape, layers, start = _start(key, s, d)
+    zero = jnp.zeros(shape.batch, s.dtype)
+    state = (Path(start, zero, zero, zero),) * 2 + (0,)
+    pairs = (d["depth"] + 1) // 2 // s.records
+
+    def segment(state: Any, record: jax.Array) -> Any:
+        here = jax.random.fold_in(layers, record)
+        state = forward.march(here, pairs, shape, state, _two_layers(f, d))
+        both = jax.tree.map(lambda fine, coarse: jnp.stack([fine, coarse]), *state[:2])
+        time = d["time"] * (record + 1) / s.records
+        # Without the barrier XLA spends seconds fusing all statistics into all of their sums.
+        observed = jax.lax.optimization_barrier(_observe(f, start, both, time, d))
+        return state, _moments(observed, valid)
+
+    state, block = jax.lax.scan(segment, state, jnp.arange(s.records))
+    block = dict(block)
+    if d["edges"].shape[0]:
+        block["neuron"] = Counts.of(state[0].y[0], d["edges"], valid)
+    return block
+
+
+class Observed(NamedTuple):
+    """Per sample, fine and coarse network along the first axis."""
+
+    values: jax.Array
+    """In the order of STATISTICS along the second axis."""
+    alive: jax.Array
+    alive_at_start: jax.Array
+    q: jax.Array
+
+
+def _observe(f: Activation, start: jax.Array, path: Path, time: Any, d: Dynamic) -> Observed:
+    n = start.shape[0]
+    y = path.y
+    square0, square = jnp.sum(f(start) ** 2, axis=0), jnp.sum(f(y) ** 2, axis=1)
+    alive0 = square0 > 0
+    alive = (square > 0) & alive0
+    log_ratio = jnp.log(jnp.where(alive, square, 1) / jnp.where(alive0, square0, 1)) / 2
+    excess0 = d["control"] * (jnp.sum(start > 0, axis=0) - d["active_at_start"])
+    control = path.martingale + excess0 * time / (2 * n)
+    drift = (path.active / 2 - time) / n
+    values = {
+        "alive": alive.astype(y.dtype),
+        "log_ratio": log_ratio - control,
+        "dead_control": control,
+        "log_ratio_martingale": log_ratio - path.martingale,
+        "active_count": jnp.sum(y > 0, axis=1) - excess0,
+        "q": d["scale"] ** 2 + path.energy,
+        "skewness": jnp.mean(y**3, axis=1),
+        "fourth_moment": jnp.mean(y**4, axis=1),
+        "displacement": jnp.mean(y - start, axis=1),
+        "drift_residual": log_ratio - path.martingale - drift,
+        "quadratic_variation": (log_ratio - drift) ** 2,
+        "growth": jnp.sqrt(square / jnp.where(alive0, square0, 1)),
+    }
+    stacked = jnp.stack([values[name].astype(y.dtype) for name in STATISTICS], axis=1)
+    return Observed(stacked, alive, alive0, jnp.mean(y**2, axis=1))
+
+
+WHERE = {
+    "start": ("alive", "active_count", "growth"),
+    "dead": ("dead_control",),
+    "everywhere": ("q", "skewness", "fourth_moment", "displacement"),
+}
+"""Statistics that are not conditioned on survival: given N_0 > 0, given death, given nothing."""
+
+
+def _moments(o: Observed, valid: jax.Array) -> Block:
+    """Rows 0 and 1 of every moment: the network of depth L, and the extrapolated limit."""
+    alive = jnp.stack([o.alive[0], o.alive[0] & o.alive[1]]) & valid  # the limit needs both
+    start = jnp.broadcast_to(o.alive_at_start & valid, alive.shape)
+    masks = {"start": start, "dead": start & ~alive, "everywhere": valid | (start & False)}
+    of = {name: masks[kind] for kind, names in WHERE.items() for name in names}
+    where = jnp.stack([of.get(name, alive) for name in STATISTICS], axis=1)
+    values = jnp.stack([o.values[0], 2 * o.values[0] - o.values[1]])
+    # Variances are taken batch by batch: unbiased, with an error bar from their scatter, also
+    # for the difference of two coupled networks.  A batch is one sample of a variance.
+    variances = jnp.var(o.q.astype(jnp.float64), axis=1, ddof=1)
+    rows = jnp.stack([variances[0], 2 * variances[0] - variances[1]])
+    full = jnp.where(jnp.all(valid), 1.0, 0.0)
+    none = jnp.zeros(2)
+    return {
+        "paths": Moments.of(values, where),
+        "var_q": Moments(none + full, full * rows, none, none, none),
+    }
+
+
+def _gap_statistics(key: jax.Array, valid: jax.Array, s: Static, d: Dynamic) -> Block:
+    """Moments of sup_l |Y_l - Y'_l|^2 / n over the layers common to the coupled networks."""
+    f = activation(s.activation)
+    shape, layers, start = _start(key, s, d)
+    zero = jnp.zeros(shape.batch, s.dtype)
+    two_layers = _two_layers(f, d)
+
+    def advance(state: Any, noise1: jax.Array, noise2: jax.Array) -> Any:
+        fine, coarse, done, largest = two_layers(state, noise1, noise2)
+        gap = jnp.mean((fine.y - coarse.y) ** 2, axis=0)
+        return fine, coarse, done, jnp.maximum(largest, gap)
+
+    state = (Path(start, zero, zero, zero),) * 2 + (0, zero)
+    state = forward.march(layers, (d["depth"] + 1) // 2, shape, state, advance)
+    return {"gap": Moments.of(state[3][None], valid)}

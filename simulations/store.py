@@ -1,0 +1,260 @@
+"""Results on disk: one checksummed JSON line per block, safe against a kill at any moment.
+
+    crc32 {"jobs": [...], "schema": 1, "seed": 1}          what is computed
+    crc32 {"block": 3, "data": {...}, "id": "...", "job": 0, "samples": 4096}
+    crc32 {"results": [{"log_ratio": [...]}, ...]}         when every block is there
+
+While a run lasts, lines are appended in the order of completion, each one flushed to the disk; a
+torn last line is cut off on opening.  A finished file is rewritten in block order (temporary file,
+then rename), so the bytes of a result do not depend on workers, order, restarts or shards.  Files
+of several shards are merged by resuming from all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from simulations.accumulators import from_json, to_json
+from simulations.core import Block, Estimate, Job, Result, Task, canonical
+
+SCHEMA = 1
+Blocks = dict[tuple[int, int], Block]
+
+
+class Store:
+    """The results file of one run.
+
+    `path` is written; blocks already in `path` or in the files `also` are not computed again.
+    `resume` says that `path` may exist already.  All errors are ValueError with one line.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = False, also: Sequence[Path] = ()) -> None:
+        self.path = Path(path)
+        self.also = tuple(Path(p) for p in also if Path(p) != self.path)
+        self.resume = resume
+        self._file: IO[bytes] | None = None
+        self._head: dict[str, Any] = {}
+        self._jobs: list[Job] = []
+        self._ids: dict[tuple[int, int], str] = {}
+
+    def open(self, jobs: Sequence[Job], seed: int) -> Blocks:
+        """Lock the file, write its first line if it is new, and return the blocks known so far."""
+        self._jobs = list(jobs)
+        self._head = {"schema": SCHEMA, "seed": seed, "jobs": [_description(j) for j in jobs]}
+        self._ids = {
+            (j, k): block_id(job, seed, k, count)
+            for j, job in enumerate(jobs)
+            for k, count in enumerate(job.blocks())
+        }
+        found: Blocks = {}
+        for other in self.also:
+            found |= self._blocks(self._records(other, _read(other))[0])
+        existed = self.path.exists()
+        if existed and not self.resume:
+            raise ValueError(
+                f"{self.path} exists already; continue it with --resume, or pass another --out."
+            )
+        with _writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "ab+")  # noqa: SIM115  # stays open for the whole run
+        try:
+            found |= self._take_over(self._file, existed)
+        except BaseException:
+            self.close()
+            raise
+        return found
+
+    def _take_over(self, file: IO[bytes], existed: bool) -> Blocks:
+        _lock(file, self.path)
+        file.seek(0)
+        raw = file.read()
+        first = line(self._head)
+        if existed and not raw.endswith(b"\n") and first.startswith(raw):
+            raw = b""  # killed while the first line was being written
+        records, sound = self._records(self.path, raw)
+        file.truncate(sound)
+        if not sound:
+            self._write(first)
+        return self._blocks(records)
+
+    def append(self, task: Task, block: Block) -> None:
+        """Add one finished block; it is on the disk when this returns."""
+        self._write(self._line(task, block))
+
+    def finish(self, tasks: Sequence[Task], blocks: Blocks, results: Sequence[Result]) -> None:
+        """Rewrite the file in block order, with the results when they are complete."""
+        temporary = self.path.with_name(self.path.name + ".tmp")
+        with _writing(self.path), open(temporary, "wb") as file:
+            file.write(line(self._head))
+            for task in tasks:
+                if (task.job, task.index) in blocks:
+                    file.write(self._line(task, blocks[task.job, task.index]))
+            if results:
+                file.write(line({"results": [_plain(r) for r in results]}))
+            file.flush()
+            os.fsync(file.fileno())
+        with _writing(self.path):
+            os.replace(temporary, self.path)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; one without a single block in it is removed."""
+        if self._file is None:
+            return
+        self._file.seek(0)
+        empty = self._file.read().count(b"\n") <= 1 and not self.resume
+        self._file.close()
+        self._file = None
+        if empty:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+    def _line(self, task: Task, block: Block) -> bytes:
+        key = (task.job, task.index)
+        return line(
+            {
+                "job": task.job,
+                "block": task.index,
+                "samples": task.count,
+                "id": self._ids[key],
+                "data": to_json(block),
+            }
+        )
+
+    def _write(self, data: bytes) -> None:
+        assert self._file is not None, "open the store first"
+        with _writing(self.path):
+            self._file.write(data)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def _records(self, path: Path, raw: bytes) -> tuple[list[dict[str, Any]], int]:
+        """The sound records of a file of this very run, and the length of its sound part."""
+        records: list[dict[str, Any]] = []
+        good = 0
+        for number, text in enumerate(raw.splitlines(keepends=True), start=1):
+            record = parse(text)
+            if record is None:
+                if number > 1 and good + len(text) == len(raw) and not text.endswith(b"\n"):
+                    break  # torn by a kill
+                kind = "is not a results file of deepverdict" if number == 1 else "is damaged"
+                raise ValueError(f"{path}, line {number}: {kind}; pass another --out.")
+            if "schema" in record:
+                self._check_head(path, record)
+            elif number == 1:
+                raise ValueError(f"{path} has no first line with its parameters; pass another.")
+            else:
+                records.append(record)
+            good += len(text)
+        return records, good
+
+    def _check_head(self, path: Path, found: dict[str, Any]) -> None:
+        for difference in _differences(found, self._head, self._jobs):
+            raise ValueError(
+                f"{path} holds {difference}; pass the same parameters or another --out."
+            )
+
+    def _blocks(self, records: Sequence[dict[str, Any]]) -> Blocks:
+        """Blocks of this run among the records; those of another sample count are not reused."""
+        known = {name: key for key, name in self._ids.items()}
+        return {
+            known[record["id"]]: from_json(record["data"])
+            for record in records
+            if record.get("id") in known
+        }
+
+
+def block_id(job: Job, seed: int, index: int, count: int) -> str:
+    """SHA-256 over everything that fixes the numbers of one block."""
+    content = canonical([job.identity, seed, index, count])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def line(record: dict[str, Any]) -> bytes:
+    """One line: checksum, space, canonical JSON."""
+    body = canonical(record).encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def parse(text: bytes) -> dict[str, Any] | None:
+    """The record of one line, None if the line is not sound."""
+    checksum, _, body = text.rstrip(b"\n").partition(b" ")
+    if not text.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
+        return None
+    record = json.loads(body)
+    return record if isinstance(record, dict) else None
+
+
+def _description(job: Job) -> dict[str, Any]:
+    """The identity of a job with every parameter spelled out."""
+    content = job.identity | {"params": dataclasses.asdict(job.params)}
+    return dict(json.loads(canonical(content)))
+
+
+def _differences(found: dict[str, Any], here: dict[str, Any], jobs: Sequence[Job]) -> Iterator[str]:
+    """What a first line says otherwise than this run, as short phrases."""
+    for key in ("schema", "seed"):
+        if found.get(key) != here[key]:
+            yield f"{key} {found.get(key)}"
+    theirs = found.get("jobs", [])
+    if len(theirs) != len(jobs):
+        yield f"{len(theirs)} set(s) of parameters, not {len(jobs)}"
+    for a, b, job in zip(theirs, here["jobs"], jobs, strict=False):
+        for key in ("experiment", "stream"):
+            if a.get(key) != b[key]:
+                yield f"{key} {a.get(key)}"
+        defaults = {f.name: f.default for f in dataclasses.fields(job.params)}
+        for name, value in b["params"].items():
+            if a["params"].get(name, defaults[name]) != value:
+                yield f"{name} {a['params'].get(name, defaults[name])}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}.") from None
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn a failure of the file system into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror}.") from None
+
+
+def finite(number: float) -> float | None:
+    """JSON has no NaN and no infinity; an undefined number is written as null."""
+    return number if math.isfinite(number) else None
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    return {
+        name: {"value": finite(e.value), "stderr": finite(e.stderr), "samples": e.samples}
+        if isinstance(e, Estimate)
+        else {"edges": list(map(float, e.edges)), "counts": list(map(int, e.counts))}
+        for name, e in result.items()
+    }
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """One writer per file, where the system has locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise ValueError(f"{path} is being written by another run; pass another --out.") from None
