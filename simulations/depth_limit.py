@@ -4,8 +4,9 @@ r"""Twin of `theory.depth_limit`: residual networks of finite width and depth, c
 
 Notation: N = |phi(Y)|^2, Q = |Y|^2 / n, A = #{i : Y_i > 0}; "survival" is N > 0 at the end.  The
 name of an estimate says what is measured after L layers; with `_limit` it is the value
-extrapolated to infinite depth, 2 f_L - f_{L/2}, from a second network of half the depth whose
-weights are (W_1 + W_2) / sqrt(2), (W_3 + W_4) / sqrt(2), ...: same law, strongly coupled.
+extrapolated to infinite depth, 2 f_L - f_{L/2}, and with `_step` the step f_L - f_{L/2}, from a
+second network of half the depth whose weights are (W_1 + W_2) / sqrt(2), (W_3 + W_4) / sqrt(2),
+...: same law as any network of that depth, strongly coupled to the first.
 
 Variance is reduced by terms of mean exactly zero: the martingale of log |phi|, whose increment is
 sqrt(h) <phi phi', W phi> / N, and the number of units active at the start.
@@ -43,6 +44,10 @@ STATISTICS = (
     "quadratic_variation",
     "growth",
 )
+
+
+ROWS = ("", "_limit", "_step")
+"""Suffixes of the estimates: depth L, limit, difference to depth L/2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,14 +159,14 @@ def paths_estimates(block: Block, p: Params) -> Result:
     for record in range(p.records):
         last = record == p.records - 1
         at = "" if last else f"@{p.time * (record + 1) / p.records:g}"
-        for row, limit in enumerate(("", "_limit") if p.depth > 1 else ("",)):
+        for row, kind in enumerate(ROWS if p.depth > 1 else ROWS[:1]):
             here = {
                 name: Estimate.of(moments, (record, row, k)) for k, name in enumerate(STATISTICS)
             }
             here["log_ratio"] = _given_survival(here)
             here["var_q"] = Estimate.of(variances, (record, row))
             del here["dead_control"]
-            result |= {f"{name}{limit}{at}": value for name, value in here.items()}
+            result |= {f"{name}{kind}{at}": value for name, value in here.items()}
     if "neuron" in block:
         counts = block["neuron"]
         assert isinstance(counts, Counts), "laws are counts"

@@ -165,23 +165,28 @@ WHERE = {
 
 
 def _moments(o: Observed, valid: jax.Array) -> Block:
-    """Rows 0 and 1 of every moment: the network of depth L, and the extrapolated limit."""
-    alive = jnp.stack([o.alive[0], o.alive[0] & o.alive[1]]) & valid  # the limit needs both
+    """Rows of every moment, as ROWS: depth L, extrapolated limit, depth L minus depth L/2."""
+    both = o.alive[0] & o.alive[1]
+    alive = jnp.stack([o.alive[0], both, both]) & valid
     start = jnp.broadcast_to(o.alive_at_start & valid, alive.shape)
-    masks = {"start": start, "dead": start & ~alive, "everywhere": valid | (start & False)}
+    everywhere = jnp.broadcast_to(valid, alive.shape)
+    masks = {"start": start, "dead": start & ~alive, "everywhere": everywhere}
     of = {name: masks[kind] for kind, names in WHERE.items() for name in names}
     where = jnp.stack([of.get(name, alive) for name in STATISTICS], axis=1)
-    values = jnp.stack([o.values[0], 2 * o.values[0] - o.values[1]])
     # Variances are taken batch by batch: unbiased, with an error bar from their scatter, also
     # for the difference of two coupled networks.  A batch is one sample of a variance.
-    variances = jnp.var(o.q.astype(jnp.float64), axis=1, ddof=1)
-    rows = jnp.stack([variances[0], 2 * variances[0] - variances[1]])
+    variances = _rows(jnp.var(o.q.astype(jnp.float64), axis=1, ddof=1))
     full = jnp.where(jnp.all(valid), 1.0, 0.0)
-    none = jnp.zeros(2)
+    none = jnp.zeros_like(variances)
     return {
-        "paths": Moments.of(values, where),
-        "var_q": Moments(none + full, full * rows, none, none, none),
+        "paths": Moments.of(_rows(o.values), where),
+        "var_q": Moments(none + full, full * variances, none, none, none),
     }
+
+
+def _rows(x: jax.Array) -> jax.Array:
+    """From the fine and the coarse value to the three rows."""
+    return jnp.stack([x[0], 2 * x[0] - x[1], x[0] - x[1]])
 
 
 def _gap_statistics(key: jax.Array, valid: jax.Array, s: Static, d: Dynamic) -> Block:
