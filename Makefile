@@ -11,6 +11,11 @@ export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
+# Compiled simulations are kept beside the libraries they were compiled with, for this machine.
+export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.venv/compiled
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0.3
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:

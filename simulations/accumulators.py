@@ -30,9 +30,8 @@ class Moments(NamedTuple):
         """Moments over the last axis of `values`, counting only the entries with `where` true."""
         import jax.numpy as jnp
 
+        _check_precision()
         x = values.astype(jnp.float64)
-        if x.dtype != jnp.float64:
-            raise TypeError("sums over samples need jax_enable_x64; call simulations.core.setup().")
         mask = jnp.broadcast_to(where, x.shape)
         n = jnp.sum(mask, axis=-1, dtype=jnp.float64)
         safe = jnp.maximum(n, 1.0)
@@ -72,9 +71,13 @@ class Counts(NamedTuple):
 
     @staticmethod
     def of(values: jax.Array, edges: jax.Array, where: jax.Array | bool = True) -> Counts:
-        """Bin counts of the vector `values`, counting only the entries with `where` true."""
+        """Bin counts of the vector `values`, counting only the entries with `where` true.
+
+        NaN falls in the last bin: keep moments of the same values, which are checked.
+        """
         import jax.numpy as jnp
 
+        _check_precision()
         index = jnp.searchsorted(edges, values, side="left")
         mask = jnp.broadcast_to(where, values.shape).astype(jnp.int64)
         return Counts(jnp.zeros(edges.shape[0] + 1, jnp.int64).at[index].add(mask))
@@ -82,6 +85,13 @@ class Counts(NamedTuple):
     def merge(self, other: Counts) -> Counts:
         """Bin counts of both streams."""
         return Counts(self.counts + other.counts)
+
+
+def _check_precision() -> None:
+    import jax.numpy as jnp
+
+    if jnp.result_type(float) != jnp.float64:
+        raise TypeError("sums over samples need jax_enable_x64; call simulations.core.setup().")
 
 
 Accumulator: TypeAlias = Moments | Counts

@@ -4,10 +4,13 @@ Options come from the fields of the twin's Params; the rest is common.  Results 
 progress and messages to stderr.  Exit codes: 0 done, 2 wrong usage, 4 internal error.
 """
 
+import errno
 import importlib
 import json as json_format
+import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -41,18 +44,41 @@ def main(module: str, arguments: Sequence[str] | None = None) -> int:
 
 
 def guarded(command: Callable[[], Any]) -> int:
-    """Run a command; a user's mistake is one line on stderr and exit code 2."""
+    """Run a command; a user's mistake is one line on stderr and exit code 2.
+
+    Anything unforeseen is exit code 4, after the traceback that a report of it needs.
+    """
     try:
-        return command() or 0
+        code = command() or 0
+        sys.stdout.flush()
+        return code
     except CycloptsError as error:
         message = " ".join(str(error).split())
     except ValueError as error:
         message = f"Error: {' '.join(str(error).split())}"
+    except BrokenPipeError:  # the reader of our output, `head` for example, has had enough
+        return _without_stdout(141)
     except KeyboardInterrupt:
-        print("Interrupted; finished blocks are kept in --out.", file=sys.stderr)
+        print("Interrupted; with --out, go on from its blocks by --resume.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            message = "Error: out of memory; try a smaller --width."
+        elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            message = f"Error: cannot write the output: {error.strerror}."
+            _without_stdout(2)
+        else:
+            traceback.print_exc()
+            print("Internal error; please report it with the lines above.", file=sys.stderr)
+            return 4
     print(message, file=sys.stderr)
     return 2
+
+
+def _without_stdout(code: int) -> int:
+    """Let the interpreter flush what is left of stdout into nothing when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def bare_resume(words: Sequence[str]) -> list[str]:
@@ -121,17 +147,18 @@ def progress_bar(title: str) -> Iterator[core.Progress]:
 
 def versions() -> dict[str, str]:
     """What a number may depend on: package, interpreter, libraries and device."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     import jax
 
-    names = ("deepverdict", "jax", "jaxlib", "numpy", "scipy")
+    found = {"python": sys.version.split()[0]}
+    for name in ("deepverdict", "jax", "jaxlib", "numpy", "scipy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a source tree
+            found[name] = "unknown"
     device = jax.devices()[0]
-    return (
-        {"python": sys.version.split()[0]}
-        | {n: version(n) for n in names}
-        | {"device": f"{device.platform} {device.device_kind}"}
-    )
+    return found | {"device": f"{device.platform} {device.device_kind}"}
 
 
 def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
@@ -187,19 +214,21 @@ def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
         """
         params = params or params_type()
         part = parse_shard(shard)
-        store = open_store(out, resume or [])
-        if part[1] > 1 and store is None:
+        if part[1] > 1 and not (out or resume):
             raise ValueError("--shard needs --out FILE to keep its blocks in.")
         if plot is not None:
             check_plot(plot)
+        compute = engine(workers, dask)
+        core.check_seed(seed)
         chosen_params = [params] if chosen else list(twin.survey(params))
         jobs = [Job(twin.experiment, p, samples) for p in chosen_params]
+        store = open_store(out, resume or [])
         begin = time.perf_counter()
         with progress_bar(twin.experiment.name) as progress:
             results = core.run(
                 jobs,
                 seed,
-                map_blocks=engine(workers, dask),
+                map_blocks=compute,
                 store=store,
                 progress=progress,
                 shard=part,
@@ -220,7 +249,8 @@ def check_plot(plot: Path) -> None:
 
 def _show(o: Outcome, twin: Twin, *, json: bool, plot: Path | None, store: Store | None) -> None:
     if not o.results:
-        print(f"Shard done; merge the shards with --resume FILE. Kept in {store and store.path}.")
+        kept = store and store.path
+        print(f"Shard done, kept in {kept}; merge the shards with --resume.", file=sys.stderr)
         return
     predictions = [twin.predictions(job.params) for job in o.jobs]
     if json:
@@ -239,10 +269,17 @@ def _show(o: Outcome, twin: Twin, *, json: bool, plot: Path | None, store: Store
 
 
 def record(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The JSON object of a run; in a survey the names carry the surveyed size, `log_ratio[4]`."""
+    """The JSON object of a run; in a survey the names carry the surveyed size, `log_ratio[4]`.
+
+    A parameter that differs from job to job is a list, one entry per job.
+    """
     single = len(o.jobs) == 1
     sizes = [getattr(job.params, twin.survey_over) for job in o.jobs]
-    params = asdict(o.jobs[0].params) | ({} if single else {twin.survey_over: sizes})
+    every = [asdict(job.params) for job in o.jobs]
+    params = {
+        name: value if all(p[name] == value for p in every) else [p[name] for p in every]
+        for name, value in every[0].items()
+    }
     estimates = {
         name if single else f"{name}[{size}]": described(estimate) | predicted.get(name, {})
         for size, result, predicted in zip(sizes, o.results, predictions, strict=True)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Params: TypeAlias = Any
 """A frozen dataclass of everything that changes the numbers drawn, and nothing else."""
 
+MAX_BLOCKS = 1 << 20
+"""A run keeps a record of every block in memory, so their number has an end."""
+
 
 class Estimate(NamedTuple):
     """A measured quantity: value, standard error, and the number of samples behind it.
@@ -50,9 +53,9 @@ class Estimate(NamedTuple):
         n, mean, m2, m3 = (float(np.asarray(f)[index]) for f in moments[:4])
         if n < 2:
             return Estimate(mean if n else math.nan, math.inf, int(n))
-        variance = m2 / (n - 1)
-        skewness = (m3 / n) / (m2 / n) ** 1.5 if m2 > 0 else 0.0
-        return Estimate(mean, math.sqrt(variance / n), int(n), skewness)
+        deviation = math.sqrt(m2 / n)
+        skewness = m3 / m2 / deviation if deviation else 0.0
+        return Estimate(mean, deviation / math.sqrt(n - 1), int(n), skewness)
 
 
 class Law(NamedTuple):
@@ -91,8 +94,8 @@ class Job:
     samples: int
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise ValueError(f"samples must be >= 1; got {self.samples}.")
+        if not isinstance(self.samples, int | np.integer) or self.samples < 1:
+            raise ValueError(f"samples must be an integer >= 1; got {self.samples}.")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -102,7 +105,7 @@ class Job:
             "experiment": self.experiment.name,
             "stream": self.experiment.stream,
             "params": {
-                f.name: getattr(self.params, f.name)
+                f.name: plain(getattr(self.params, f.name))
                 for f in dataclasses.fields(self.params)
                 if getattr(self.params, f.name) != f.default
             },
@@ -111,7 +114,12 @@ class Job:
     def blocks(self) -> list[int]:
         """Number of samples of each block; all but the last are full."""
         size = self.experiment.block_size(self.params)
-        full, rest = divmod(self.samples, size)
+        full, rest = divmod(int(self.samples), size)
+        if full >= MAX_BLOCKS:
+            raise ValueError(
+                f"samples must be at most {MAX_BLOCKS * size} with these parameters; "
+                f"got {self.samples}."
+            )
         return [size] * full + [rest] * (rest > 0)
 
 
@@ -165,6 +173,15 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def plain(value: Any) -> Any:
+    """The JSON form of a parameter; equal values have equal forms, as 2, 2.0 and numpy's 2 do."""
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def setup() -> None:
     """Switch jax to double precision; call before the first array."""
     import jax
@@ -192,8 +209,15 @@ def compute(task: Task) -> Block:
 
 def check_seed(seed: int) -> None:
     """Refuse a seed that the generator would silently wrap."""
-    if not 0 <= seed < 2**63:
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise ValueError(f"seed must be an integer from 0 to 2**63 - 1; got {seed}.")
+
+
+def check_shard(shard: tuple[int, int]) -> None:
+    """Refuse a shard that would silently compute other blocks than meant."""
+    i, k = shard
+    if not 0 <= i < k:
+        raise ValueError(f"shard must be i/k with 0 <= i < k, as in 0/4; got {i}/{k}.")
 
 
 def run(
@@ -209,11 +233,14 @@ def run(
 
     With a `store`, finished blocks are kept as they come and never computed twice.  A shard
     (i, k) computes every k-th block from i on; the result is then empty unless the store holds the
-    other blocks already.  Raises ValueError when a statistic comes out NaN or infinite.
+    other blocks already.  Raises ValueError when a statistic comes out NaN or infinite, and for a
+    seed or a shard out of range.
     """
     from simulations.engines import in_process
 
     check_seed(seed)
+    seed = int(seed)
+    check_shard(shard)
     tasks = [
         Task(job.experiment, job.params, seed, j, index, count)
         for j, job in enumerate(jobs)
@@ -235,6 +262,8 @@ def run(
             done += work(task)
             if progress:
                 progress(task, done, total)
+        if any((t.job, t.index) not in blocks for t in mine):
+            raise RuntimeError("the engine lost a block.")
         complete = len(blocks) == len(tasks)
         results = _results(jobs, tasks, blocks) if complete else []
         if store:

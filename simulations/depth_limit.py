@@ -46,6 +46,8 @@ STATISTICS = (
 )
 
 
+MAX_RECORDS = 8
+
 ROWS = ("", "_limit", "_step")
 """Suffixes of the estimates: depth L, limit, difference to depth L/2."""
 
@@ -86,6 +88,8 @@ class Params:
             raise ValueError(f"--q0 must be a finite number > 0; got {self.q0}.")
         if self.start is not None and not math.isfinite(self.start):
             raise ValueError(f"--start must be finite; got {self.start}.")
+        if self.records > MAX_RECORDS:
+            raise ValueError(f"--records must be at most {MAX_RECORDS}; got {self.records}.")
         if self.records > 1 and self.depth % (2 * self.records):
             raise ValueError(
                 f"--depth must be a multiple of {2 * self.records} for {self.records} records; "
@@ -120,10 +124,12 @@ def _block(kind: str, key: jax.Array, p: Params, count: int) -> Block:
 
     real = np.dtype(p.dtype).type
     explicit = p.sampler == "explicit"
-    static = residual.Static(p.width, p.activation, p.records, p.dtype, explicit, p.start is None)
+    static = residual.Static(p.width, p.activation, p.dtype, explicit)
     active, control = _active_at_start(p)
     dynamic = {
         "depth": p.depth,
+        "records": p.records,
+        "random_start": p.start is None,
         "h": real(p.time / p.depth),
         "time": real(p.time),
         "scale": real(math.sqrt(p.q0) if p.start is None else p.start),
@@ -163,7 +169,7 @@ def paths_estimates(block: Block, p: Params) -> Result:
             here = {
                 name: Estimate.of(moments, (record, row, k)) for k, name in enumerate(STATISTICS)
             }
-            here["log_ratio"] = _given_survival(here)
+            here["log_ratio"] = _given_survival(here["log_ratio"], here["dead_control"])
             here["var_q"] = Estimate.of(variances, (record, row))
             del here["dead_control"]
             result |= {f"{name}{kind}{at}": value for name, value in here.items()}
@@ -176,17 +182,19 @@ def paths_estimates(block: Block, p: Params) -> Result:
     return result
 
 
-def _given_survival(here: dict[str, Estimate]) -> Estimate:
-    """E[log ratio | survival] from its mean with the control removed.
+def _given_survival(kept: Estimate, dead: Estimate) -> Estimate:
+    """E[log ratio | survival] from its mean over survivors with the control removed.
 
     The control C has mean zero given N_0 > 0, not given survival: E[C; alive] = -E[C; dead].
-    The two groups of samples are independent given their sizes; p is the share of survivors.
+    Survivors and dead are independent samples given their numbers.
     """
-    kept, dead, p = here["log_ratio"], here["dead_control"], here["alive"].value
     if dead.samples < 2:
         return kept
+    started = kept.samples + dead.samples
+    p = kept.samples / started
     odds = (1 - p) / p
-    stderr = math.hypot(kept.stderr, odds * dead.stderr, dead.value * here["alive"].stderr / p**2)
+    odds_error = math.sqrt((1 - p) / (p**3 * started))
+    stderr = math.hypot(kept.stderr, odds * dead.stderr, dead.value * odds_error)
     return kept._replace(value=kept.value - odds * dead.value, stderr=stderr)
 
 

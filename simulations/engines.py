@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import logging
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-AHEAD = 4
+AHEAD = 2
 """Tasks per worker in flight: enough to hide the scheduler, few enough to bound its memory."""
 
 
@@ -109,7 +109,7 @@ def _on_local_cluster(workers: int, tasks: Iterable[Task]) -> Iterator[tuple[Tas
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address=":0",  # any free port
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,
@@ -140,22 +140,41 @@ def _on_scheduler(address: str, tasks: Iterable[Task]) -> Iterator[tuple[Task, B
 def _stream(
     client: Client, tasks: list[Task], pin_to: list[int] | None
 ) -> Iterator[tuple[Task, Block]]:
-    """Submit with bounded look-ahead and yield as blocks complete."""
+    """Submit with bounded look-ahead and yield as blocks complete.
+
+    The blocks of a job share compiled code, so every worker gets jobs of its own and takes from
+    the end of another's queue only when it has none left.
+    """
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
-    queue = iter(tasks)
-    workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    if not workers:
+        raise ValueError("the dask scheduler has no workers; start some with `dask worker`.")
+    queues = _share_out(tasks, len(workers))
+    waiting: dict[Any, tuple[Task, int]] = {}
 
-    def submit(task: Task) -> Any:
-        future = client.submit(_compute_on_worker, task, pin_to, pure=False)
-        waiting[future.key] = task
-        return future
+    def submit(to: int) -> list[Any]:
+        queue = queues[to] or max(queues, key=len)
+        if not queue:
+            return []
+        task = queue.popleft() if queue is queues[to] else queue.pop()
+        future = client.submit(
+            _compute_on_worker,
+            task,
+            pin_to,
+            pure=False,
+            workers=[workers[to]],
+            allow_other_workers=True,  # a worker may die
+        )
+        waiting[future.key] = task, to
+        return [future]
 
-    waiting: dict[Any, Task] = {}
-    running = as_completed([submit(t) for t in itertools.islice(queue, AHEAD * workers)])
+    running = as_completed(
+        [f for to in range(len(workers)) for _ in range(AHEAD) for f in submit(to)]
+    )
     for future in running:
-        task = waiting.pop(future.key)
+        task, worker = waiting.pop(future.key)
         try:
             block = future.result()
         except KilledWorker:
@@ -163,9 +182,20 @@ def _stream(
                 f"block {task.index} of {task.experiment.name} kills every worker that computes "
                 "it (out of memory?); try a smaller --width or fewer --workers."
             ) from None
-        for following in itertools.islice(queue, 1):
-            running.add(submit(following))
+        for following in submit(worker):
+            running.add(following)
         yield task, block
+
+
+def _share_out(tasks: list[Task], workers: int) -> list[deque[Task]]:
+    """The tasks in one queue per worker, whole jobs together, the largest jobs first."""
+    jobs: dict[int, list[Task]] = {}
+    for task in tasks:
+        jobs.setdefault(task.job, []).append(task)
+    queues: list[deque[Task]] = [deque() for _ in range(workers)]
+    for job in sorted(jobs.values(), key=len, reverse=True):
+        min(queues, key=len).extend(job)
+    return queues
 
 
 def _compute_on_worker(task: Task, pin_to: list[int] | None) -> Block:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulations.core import Estimate, Params, Result, Twin
+from simulations.store import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,11 +43,10 @@ def draw(
             _one_estimate(ax, name, results[0][name], predictions[0][name])
         axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     with matplotlib.rc_context({"svg.hashsalt": twin.experiment.name}):
-        metadata = {"Date": None} if path.suffix == ".svg" else {}
-        try:
-            figure.savefig(path, metadata=metadata, dpi=160)
-        except OSError as error:
-            raise ValueError(f"cannot write {path}: {error.strerror}.") from None
+        date = {".svg": "Date", ".pdf": "CreationDate"}.get(path.suffix)
+        with replacing(path) as file:
+            kind = path.suffix[1:]
+            figure.savefig(file, format=kind, metadata={date: None} if date else {}, dpi=160)
 
 
 def _over_sizes(

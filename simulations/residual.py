@@ -14,11 +14,11 @@ import jax.numpy as jnp
 
 from simulations import forward
 from simulations.accumulators import Block, Counts, Moments
-from simulations.depth_limit import STATISTICS
+from simulations.depth_limit import MAX_RECORDS, ROWS, STATISTICS
 from theory.activations import Activation, activation
 
 Dynamic: TypeAlias = dict[str, Any]
-"""Numbers that may change without a new compilation: depth, step, horizon, start, bin edges."""
+"""Numbers that may change without a new compilation: depth, horizon, records, start, bin edges."""
 
 
 class Static(NamedTuple):
@@ -26,10 +26,8 @@ class Static(NamedTuple):
 
     width: int
     activation: str
-    records: int
     dtype: str
     explicit: bool
-    random_start: bool
 
 
 class Path(NamedTuple):
@@ -60,7 +58,7 @@ def _start(key: jax.Array, s: Static, d: Dynamic) -> tuple[Any, jax.Array, jax.A
     """Shape of the batch, key of the layers, and Y_0."""
     shape = forward.Shape(s.width, forward.batch_size(s.width, s.explicit), s.dtype, s.explicit)
     first, layers = jax.random.split(key)
-    y = shape.start(first) if s.random_start else jnp.ones((s.width, shape.batch), s.dtype)
+    y = jnp.where(d["random_start"], shape.start(first), 1)
     return shape, layers, d["scale"] * y
 
 
@@ -100,22 +98,28 @@ def _path_statistics(key: jax.Array, valid: jax.Array, s: Static, d: Dynamic) ->
     shape, layers, start = _start(key, s, d)
     zero = jnp.zeros(shape.batch, s.dtype)
     state = (Path(start, zero, zero, zero),) * 2 + (0,)
-    pairs = (d["depth"] + 1) // 2 // s.records
+    pairs = (d["depth"] + 1) // 2 // d["records"]
+    two_layers = _two_layers(f, d)
 
-    def segment(state: Any, record: jax.Array) -> Any:
+    def segment(record: jax.Array, carry: tuple[Any, Block]) -> tuple[Any, Block]:
+        state, block = carry
         here = jax.random.fold_in(layers, record)
-        state = forward.march(here, pairs, shape, state, _two_layers(f, d))
+        state = forward.march(here, pairs, shape, state, two_layers)
         both = jax.tree.map(lambda fine, coarse: jnp.stack([fine, coarse]), *state[:2])
-        time = d["time"] * (record + 1) / s.records
+        time = d["time"] * (record + 1).astype(s.dtype) / d["records"]
         # Without the barrier XLA spends seconds fusing all statistics into all of their sums.
         observed = jax.lax.optimization_barrier(_observe(f, start, both, time, d))
-        return state, _moments(observed, valid)
+        now = _moments(observed, valid)
+        return state, jax.tree.map(lambda all_, one: all_.at[record].set(one), block, now)
 
-    state, block = jax.lax.scan(segment, state, jnp.arange(s.records))
-    block = dict(block)
+    empty: Block = {
+        "paths": Moments(*(jnp.zeros((MAX_RECORDS, len(ROWS), len(STATISTICS))),) * 5),
+        "var_q": Moments(*(jnp.zeros((MAX_RECORDS, len(ROWS))),) * 5),
+    }
+    state, block = jax.lax.fori_loop(0, d["records"], segment, (state, empty))
     if d["edges"].shape[0]:
         block["neuron"] = Counts.of(state[0].y[0], d["edges"], valid)
-    return block
+    return dict(block)
 
 
 class Observed(NamedTuple):

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from simulations.accumulators import from_json, to_json
-from simulations.core import Block, Estimate, Job, Result, Task, canonical
+from simulations.core import Block, Estimate, Job, Result, Task, canonical, plain
 
 SCHEMA = 1
 Blocks = dict[tuple[int, int], Block]
@@ -42,6 +42,7 @@ class Store:
         self.also = tuple(Path(p) for p in also if Path(p) != self.path)
         self.resume = resume
         self._file: IO[bytes] | None = None
+        self._ours = False  # the file is new and holds no block yet
         self._head: dict[str, Any] = {}
         self._jobs: list[Job] = []
         self._ids: dict[tuple[int, int], str] = {}
@@ -63,11 +64,13 @@ class Store:
             raise ValueError(
                 f"{self.path} exists already; continue it with --resume, or pass another --out."
             )
-        with _writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "ab+")  # noqa: SIM115  # stays open for the whole run
+        if existed and not self.path.is_file():
+            raise ValueError(f"{self.path} is not a file; pass another --out.")
         try:
-            found |= self._take_over(self._file, existed)
+            with _writing(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = open(self.path, "ab+")  # noqa: SIM115  # open for the whole run
+                found |= self._take_over(self._file, existed)
         except BaseException:
             self.close()
             raise
@@ -75,46 +78,40 @@ class Store:
 
     def _take_over(self, file: IO[bytes], existed: bool) -> Blocks:
         _lock(file, self.path)
+        self._ours = not existed
         file.seek(0)
-        raw = file.read()
-        first = line(self._head)
-        if existed and not raw.endswith(b"\n") and first.startswith(raw):
-            raw = b""  # killed while the first line was being written
-        records, sound = self._records(self.path, raw)
+        records, sound = self._records(self.path, file.read())
+        self._check_samples(records)
         file.truncate(sound)
         if not sound:
-            self._write(first)
+            self._write(line(self._head))
         return self._blocks(records)
 
     def append(self, task: Task, block: Block) -> None:
         """Add one finished block; it is on the disk when this returns."""
         self._write(self._line(task, block))
+        self._ours = False
 
     def finish(self, tasks: Sequence[Task], blocks: Blocks, results: Sequence[Result]) -> None:
         """Rewrite the file in block order, with the results when they are complete."""
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        with _writing(self.path), open(temporary, "wb") as file:
+        with replacing(self.path) as file:
             file.write(line(self._head))
             for task in tasks:
                 if (task.job, task.index) in blocks:
                     file.write(self._line(task, blocks[task.job, task.index]))
             if results:
-                file.write(line({"results": [_plain(r) for r in results]}))
-            file.flush()
-            os.fsync(file.fileno())
-        with _writing(self.path):
-            os.replace(temporary, self.path)
-        self.close()
+                file.write(line({"results": [_described(r) for r in results]}))
+            self._ours = False
+            self.close()  # some systems do not replace an open file
 
     def close(self) -> None:
-        """Let go of the file; one without a single block in it is removed."""
+        """Let go of the file; a new one without a single block in it is removed."""
         if self._file is None:
             return
-        self._file.seek(0)
-        empty = self._file.read().count(b"\n") <= 1 and not self.resume
-        self._file.close()
-        self._file = None
-        if empty:
+        file, self._file = self._file, None
+        with contextlib.suppress(OSError):  # a full disk refuses a second time what it did before
+            file.close()
+        if self._ours:
             with contextlib.suppress(OSError):
                 self.path.unlink()
 
@@ -140,6 +137,9 @@ class Store:
     def _records(self, path: Path, raw: bytes) -> tuple[list[dict[str, Any]], int]:
         """The sound records of a file of this very run, and the length of its sound part."""
         records: list[dict[str, Any]] = []
+        first = line(self._head)
+        if raw != first and first.startswith(raw):
+            return [], 0  # killed while the first line was being written
         good = 0
         for number, text in enumerate(raw.splitlines(keepends=True), start=1):
             record = parse(text)
@@ -162,6 +162,21 @@ class Store:
             raise ValueError(
                 f"{path} holds {difference}; pass the same parameters or another --out."
             )
+
+    def _check_samples(self, records: Sequence[dict[str, Any]]) -> None:
+        """Refuse to rewrite a longer run as a shorter one."""
+        held = [0] * len(self._jobs)
+        for record in records:
+            if "samples" in record:
+                job = self._jobs[record["job"]]
+                before = record["block"] * job.experiment.block_size(job.params)
+                held[record["job"]] = max(held[record["job"]], before + record["samples"])
+        for job, samples in zip(self._jobs, held, strict=True):
+            if samples > job.samples:
+                raise ValueError(
+                    f"{self.path} holds {samples} samples, more than the {job.samples} asked for; "
+                    "ask for as many, or pass another --out."
+                )
 
     def _blocks(self, records: Sequence[dict[str, Any]]) -> Blocks:
         """Blocks of this run among the records; those of another sample count are not reused."""
@@ -190,14 +205,17 @@ def parse(text: bytes) -> dict[str, Any] | None:
     checksum, _, body = text.rstrip(b"\n").partition(b" ")
     if not text.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
         return None
-    record = json.loads(body)
+    try:
+        record = json.loads(body)
+    except ValueError:
+        return None
     return record if isinstance(record, dict) else None
 
 
 def _description(job: Job) -> dict[str, Any]:
     """The identity of a job with every parameter spelled out."""
-    content = job.identity | {"params": dataclasses.asdict(job.params)}
-    return dict(json.loads(canonical(content)))
+    names = [f.name for f in dataclasses.fields(job.params)]
+    return job.identity | {"params": {name: plain(getattr(job.params, name)) for name in names}}
 
 
 def _differences(found: dict[str, Any], here: dict[str, Any], jobs: Sequence[Job]) -> Iterator[str]:
@@ -212,10 +230,12 @@ def _differences(found: dict[str, Any], here: dict[str, Any], jobs: Sequence[Job
         for key in ("experiment", "stream"):
             if a.get(key) != b[key]:
                 yield f"{key} {a.get(key)}"
-        defaults = {f.name: f.default for f in dataclasses.fields(job.params)}
-        for name, value in b["params"].items():
-            if a["params"].get(name, defaults[name]) != value:
-                yield f"{name} {a['params'].get(name, defaults[name])}"
+        # A file from before a parameter was added was computed at its default.
+        defaults = {f.name: plain(f.default) for f in dataclasses.fields(job.params)}
+        theirs_in_full = defaults | a.get("params", {})
+        for name, value in theirs_in_full.items():
+            if name not in b["params"] or b["params"][name] != value:
+                yield f"{name} {value}"
 
 
 def _read(path: Path) -> bytes:
@@ -223,6 +243,22 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}.") from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of `path` in one step, or vanishes on an error."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with _writing(path):
+            with open(temporary, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 @contextlib.contextmanager
@@ -239,7 +275,7 @@ def finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _plain(result: Result) -> dict[str, Any]:
+def _described(result: Result) -> dict[str, Any]:
     return {
         name: {"value": finite(e.value), "stderr": finite(e.stderr), "samples": e.samples}
         if isinstance(e, Estimate)
@@ -256,5 +292,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         raise ValueError(f"{path} is being written by another run; pass another --out.") from None
+    except OSError:  # a file system without locks
+        return

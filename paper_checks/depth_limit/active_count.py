@@ -74,7 +74,7 @@ LONG: dict[str, Any] = {
     "depth": 512,
     "time": 8.0,
     "records": 4,
-    "quick": 200_000,
+    "quick": 100_000,
     "full": 4_000_000,
 }
 

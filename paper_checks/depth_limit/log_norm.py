@@ -73,7 +73,7 @@ def _early_rate(width: int) -> Case:
             full=8 * MILLION,
         ),
         predict=lambda: theory.log_norm_rate_at_zero(width),
-        rule=mean_within(0.004 if width > 1 else 0.002),
+        rule=mean_within(0.004),
         mutants={"unconditional": lambda: 1 / 4 - 1 / width}
         if width < 6
         else {"limit": lambda: 1 / 4},

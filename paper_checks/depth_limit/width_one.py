@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_checks.core import Case, Claim, Verdict
+from paper_checks.core import Case, Claim, Measured, Verdict
 from paper_checks.depth_limit.observe import MILLION, network, proved
 from paper_checks.rules import law_within, mean_within
 from theory import depth_limit as theory
@@ -17,10 +17,15 @@ PROBABILITIES = np.arange(1, 256) / 256
 """Bins of equal predicted mass: the law is compared at the 255 quantiles between them."""
 
 
+def _exact_run(name: str, depth: int) -> Measured:
+    samples = {4: 4 * MILLION, 16: 2 * MILLION}.get(depth, MILLION)
+    return network(name, width=1, depth=depth, quick=samples, full=4 * samples)
+
+
 def _alive(depth: int) -> Case:
     return Case(
         label=f"P(alive), L = {depth}",
-        observe=network("alive", width=1, depth=depth, quick=MILLION, full=8 * MILLION),
+        observe=_exact_run("alive", depth),
         predict=lambda: theory.width_one_law(depth).alive,
         rule=mean_within(0.003, span=1.0),
         mutants={
@@ -35,7 +40,7 @@ def _alive(depth: int) -> Case:
 def _growth(depth: int) -> Case:
     return Case(
         label=f"E phi(Y_L) / y0, L = {depth}",
-        observe=network("growth", width=1, depth=depth, quick=MILLION, full=8 * MILLION),
+        observe=_exact_run("growth", depth),
         predict=lambda: theory.width_one_law(depth).mean,
         rule=mean_within(0.02),
         mutants={"Stratonovich e^(1/2)": lambda: float(np.exp(0.5))},
@@ -45,7 +50,7 @@ def _growth(depth: int) -> Case:
 def _mean_log(depth: int) -> Case:
     return Case(
         label=f"E[log(Y_L / y0) | alive], L = {depth}",
-        observe=network("log_ratio", width=1, depth=depth, quick=MILLION, full=8 * MILLION),
+        observe=_exact_run("log_ratio", depth),
         predict=lambda: theory.width_one_law(depth).mean_log,
         rule=mean_within(0.004),
         mutants={
@@ -168,7 +173,7 @@ CLAIMS = (
         r" $N(-\frac12, 1)$ in law; at finite depth its law is an exact $L$-fold convolution.",
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
-        cases=(_law(16, 0.006, MILLION), _law(64, 0.006, MILLION), _law(1024, 0.01, 400_000)),
+        cases=(_law(16, 0.006, MILLION), _law(64, 0.006, MILLION), _law(512, 0.012, 250_000)),
     ),
     Claim(
         id="depth_limit/C3.ito",
