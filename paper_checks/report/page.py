@@ -1,0 +1,120 @@
+"""One self-contained HTML page per run: no scripts, no network, light and dark, printable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from paper_checks.core import passes
+from paper_checks.report import chart, text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+Record = Mapping[str, Any]
+
+
+def render(record: Record, figures: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """The page of a run record.
+
+    `figures`: for a subject, SVG texts by title, shown in the subject's section; a claim whose
+    `figure` is one of the titles links to it.
+    """
+    by_subject: dict[str, list[Record]] = {}
+    for claim in record["claims"]:
+        by_subject.setdefault(claim["subject"], []).append(claim)
+    inlined = {
+        subject: [
+            (title, f"figure-{subject}-{i}", _inline(svg, f"{subject}-{i}-"))
+            for i, (title, svg) in enumerate(pictures.items())
+        ]
+        for subject, pictures in (figures or {}).items()
+    }
+    return _template().render(
+        record=record, by_subject=by_subject, figures=inlined, problems=list(text.problems(record))
+    )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("paper_checks", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "formulas": formulas,
+        "number": _number,
+        "predicted": lambda case: _minus(text.predicted(case)),
+        "measured": lambda case: _minus(text.measured(case).replace("+-", "±")),
+        "interval": _interval,
+        "count": lambda n: f"{n:,}".replace(",", "\u202f"),
+        "mutants_by_name": _mutants_by_name,
+        "anchor": lambda claim_id: re.sub(r"[^\w-]", "-", claim_id),
+    }
+    environment.globals |= {"chart": chart.chart, "passes": passes}
+    return environment.get_template("page.html.j2")
+
+
+def formulas(statement: str) -> Any:
+    """A text with formulas between $...$ as HTML with MathML; the rest is escaped."""
+    from latex2mathml.converter import convert
+    from markupsafe import Markup, escape
+
+    def mathml(formula: str) -> Markup:
+        # Inside \text, latex2mathml passes < and > on as they are.
+        safe = formula.replace("<", r"\lt ").replace(">", r"\gt ")
+        # A bar is an infix operator to MathML, with space around it; in a norm it has none.
+        tight = convert(safe).replace(
+            '<mo stretchy="false">&#x0007C;', '<mo stretchy="false" lspace="0" rspace="0">&#x0007C;'
+        )
+        return Markup(tight)
+
+    parts = statement.split("$")
+    html = [mathml(part) if i % 2 else escape(part) for i, part in enumerate(parts)]
+    return Markup("").join(html)
+
+
+def _interval(ends: Any) -> str:
+    if ends is None:
+        return ""
+    low, high = ("−∞" if ends[0] is None else ends[0]), ("∞" if ends[1] is None else ends[1])
+    return f"[{_minus(text.number(low))}, {_minus(text.number(high))}]"
+
+
+def _number(value: Any, digits: int = 6) -> str:
+    return _minus(text.number(value, digits))
+
+
+def _minus(number: str) -> str:
+    """A true minus sign before a number; hyphens in words and exponents stay."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", number)
+
+
+def _mutants_by_name(cases: Sequence[Record]) -> list[tuple[str, list[tuple[str, Record]]]]:
+    found: dict[str, list[tuple[str, Record]]] = {}
+    for case in cases:
+        for mutant in case["mutants"]:
+            found.setdefault(mutant["name"], []).append((case["label"], mutant))
+    return list(found.items())
+
+
+def _inline(svg: str, prefix: str) -> Any:
+    """An SVG file as an element of the page: identifiers made unique, its style sheet confined."""
+    from markupsafe import Markup
+
+    svg = svg[svg.index("<svg") :]
+    # matplotlib writes one global rule of inherited properties; on the root it stays inside.
+    style = re.search(r"<style[^>]*>\s*\*\s*\{([^}]*)\}\s*</style>", svg)
+    if style:
+        svg = svg.replace(style[0], "").replace("<svg", f'<svg style="{style[1].strip()}"', 1)
+    names = re.findall(r'\bid="([^"]+)"', svg)
+    known = "|".join(map(re.escape, names))
+    pattern = re.compile(rf'(\bid="|href="#|url\(#)({known})(?=["\)])')
+    return Markup(pattern.sub(rf"\g<1>{prefix}\g<2>", svg) if names else svg)
