@@ -86,6 +86,7 @@ def _constant_rate(width: int) -> Case:
         observe=standard(width, "log_ratio_limit"),
         predict=lambda: theory.constant_rate_log_ratio(width, 1.0),
         rule=mean_within(1e-4),
+        mutants={"unconditional 1/4 - 1/n": lambda: 1 / 4 - 1 / width},
     )
 
 
@@ -95,6 +96,7 @@ def _constant_count(width: int) -> Case:
         observe=standard(width, "active_count_limit"),
         predict=lambda: theory.constant_rate_active_count(width, 1.0),
         rule=mean_within(1e-3),
+        mutants={"(n + 1)/2": lambda: (width + 1) / 2},
     )
 
 
