@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 from cyclopts import Parameter
 
-from simulations.accumulators import Block, Counts, Moments
+from simulations.accumulators import Accumulator, Block, Counts, Moments
 from simulations.core import Estimate, Experiment, Law, Result, Twin
 
 if TYPE_CHECKING:
@@ -118,8 +119,6 @@ def coupling_block(key: jax.Array, p: Params, count: int) -> Block:
 
 
 def _block(kind: str, key: jax.Array, p: Params, count: int) -> Block:
-    import numpy as np
-
     from simulations import forward, residual
 
     real = np.dtype(p.dtype).type
@@ -137,7 +136,15 @@ def _block(kind: str, key: jax.Array, p: Params, count: int) -> Block:
         "control": real(control),
         "edges": np.asarray(p.edges, dtype=p.dtype),
     }
-    return dict(residual.compiled(kind, static, forward.lanes_here())(key, count, dynamic))
+    block = residual.compiled(kind, static, forward.lanes_here())(key, count, dynamic)
+    return {name: _used(acc, p.records) for name, acc in block.items()}
+
+
+def _used(accumulator: Accumulator, records: int) -> Accumulator:
+    """The rows of the records that were made; compiled code has room for MAX_RECORDS."""
+    if isinstance(accumulator, Counts):
+        return accumulator
+    return Moments(*(np.asarray(field)[:records] for field in accumulator))
 
 
 def _active_at_start(p: Params) -> tuple[float, bool]:
@@ -176,8 +183,6 @@ def paths_estimates(block: Block, p: Params) -> Result:
     if "neuron" in block:
         counts = block["neuron"]
         assert isinstance(counts, Counts), "laws are counts"
-        import numpy as np
-
         result["neuron"] = Law(np.asarray(p.edges), np.asarray(counts.counts))
     return result
 

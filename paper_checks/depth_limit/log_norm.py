@@ -111,13 +111,14 @@ def _width_one(time: float) -> Case:
     )
 
 
-def _log_ratio(width: int, tolerance: float) -> Case:
+def _log_ratio(width: int, tolerance: float, *, full_only: bool = False) -> Case:
     return Case(
-        label=f"n = {width}",
+        label=f"n = {width}" + (f", to {tolerance:g}" if full_only else ""),
         observe=standard(width, "log_ratio_limit"),
         predict=lambda: theory.log_ratio(width, 1.0),
         rule=mean_within(tolerance),
         mutants={"constant rate": lambda: theory.constant_rate_log_ratio(width, 1.0)},
+        levels=("full",) if full_only else ("quick", "full"),
     )
 
 
@@ -254,6 +255,7 @@ CLAIMS = (
             _log_ratio(4, 8e-4),
             _log_ratio(6, 6e-4),
             _log_ratio(10, 4.5e-4),
+            *(_log_ratio(n, 2.5e-4, full_only=True) for n in (2, 3, 4, 6, 10)),
         ),
     ),
 )
