@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import cyclopts
 from cyclopts import App, CycloptsError, Parameter
 
 from simulations import core, engines
@@ -79,6 +80,16 @@ def _without_stdout(code: int) -> int:
     """Let the interpreter flush what is left of stdout into nothing when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
+
+
+def whole_numbers(kind: Any, tokens: Sequence[Any]) -> Any:
+    """The parser's conversion, but 2.5 is not rounded to an integer."""
+    if kind is not int:
+        return cyclopts.convert(kind, tokens)
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f'"{tokens[0].value}" is not an integer.') from None
 
 
 def bare_resume(words: Sequence[str]) -> list[str]:
@@ -171,6 +182,8 @@ def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
         result_action="return_value",
         exit_on_error=False,
         print_error=False,
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(converter=whole_numbers),
     )
     app["--help"].show = False
     chosen = any(w.split("=")[0] == f"--{twin.survey_over}" for w in words)

@@ -114,6 +114,7 @@ def _on_local_cluster(workers: int, tasks: Iterable[Task]) -> Iterator[tuple[Tas
             ) as cluster,
             Client(cluster) as client,
         ):
+            cluster.scheduler.add_plugin(_rescue())
             yield from _stream(client, pending, cores())
     finally:
         for name, value in before.items():
@@ -143,7 +144,8 @@ def _stream(
     """Submit with bounded look-ahead and yield as blocks complete.
 
     The blocks of a job share compiled code, so every worker gets jobs of its own and takes from
-    the end of another's queue only when it has none left.
+    the end of another's queue only when it has none left.  On a cluster that is not ours, whose
+    workers come and go, the scheduler decides.
     """
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
@@ -164,8 +166,8 @@ def _stream(
             task,
             pin_to,
             pure=False,
-            workers=[workers[to]],
-            allow_other_workers=True,  # a worker may die
+            workers=[workers[to]] if pin_to else None,
+            allow_other_workers=bool(pin_to),  # a worker may die
         )
         waiting[future.key] = task, to
         return [future]
@@ -185,6 +187,22 @@ def _stream(
         for following in submit(worker):
             running.add(following)
         yield task, block
+
+
+def _rescue() -> Any:
+    """A plugin that lets a new worker take blocks over from workers that have all died.
+
+    Without it they would wait for ever for those they were meant for, which come back under other
+    addresses: then `allow_other_workers` is not looked at.
+    """
+    from distributed import SchedulerPlugin
+
+    class Rescue(SchedulerPlugin):
+        def add_worker(self, scheduler: Any, worker: str) -> None:
+            for task in scheduler.unrunnable:
+                task.worker_restrictions = None
+
+    return Rescue()
 
 
 def _share_out(tasks: list[Task], workers: int) -> list[deque[Task]]:
