@@ -7,31 +7,29 @@ Exit codes: 0 every verdict as expected, 1 some verdict is not, 2 wrong usage, 3
 import json as json_format
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from paper_checks import report as shown
 from paper_checks.core import Level
 from paper_checks.registry import select
 from paper_checks.running import ALPHA, exit_code, run_claims
-from simulations.cli import bare_resume, engine, guarded, open_store, progress_bar
+from simulations.cli import (
+    application,
+    bare_resume,
+    engine,
+    guarded,
+    open_store,
+    progress_bar,
+)
 
 RECORD = Path("runs/verdicts.json")
 PAGE = Path("runs/report.html")
 
-app = App(
-    name="python -m paper_checks",
-    help="Check published statements on neural networks.",
-    help_format="plaintext",
-    version_flags=(),
-    result_action="return_value",
-    exit_on_error=False,
-    print_error=False,
-)
+app = application("python -m paper_checks", "Check published statements on neural networks.")
 
 
 @app.command(name="list")
@@ -136,12 +134,7 @@ def report(record: Path = RECORD, *, out: Path = PAGE) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return guarded(lambda: app(bare_resume(words)))
-    except Exception:  # a defect of ours: everything the reader needs to report it
-        traceback.print_exc()
-        print("Internal error; please report it with the lines above.", file=sys.stderr)
-        return 4
+    return guarded(lambda: app(bare_resume(words)))
 
 
 def _read(path: Path) -> Mapping[str, Any]:

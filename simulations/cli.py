@@ -7,6 +7,7 @@ progress and messages to stderr.  Exit codes: 0 done, 2 wrong usage, 4 internal 
 import errno
 import importlib
 import json as json_format
+import math
 import os
 import sys
 import time
@@ -82,7 +83,24 @@ def _without_stdout(code: int) -> int:
     return code
 
 
-def whole_numbers(kind: Any, tokens: Sequence[Any]) -> Any:
+def application(name: str, text: str) -> App:
+    """A command line of this project: errors are raised, for `guarded` to report."""
+    app = App(
+        name=name,
+        help=text,
+        help_format="plaintext",
+        version_flags=(),
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(converter=_whole_numbers),
+    )
+    app["--help"].show = False
+    return app
+
+
+def _whole_numbers(kind: Any, tokens: Sequence[Any]) -> Any:
     """The parser's conversion, but 2.5 is not rounded to an integer."""
     if kind is not int:
         return cyclopts.convert(kind, tokens)
@@ -174,18 +192,8 @@ def versions() -> dict[str, str]:
 
 def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
     params_type: Any = twin.experiment.params
-    app = App(
-        name=f"python -m {module}",
-        help=(importlib.import_module(module).__doc__ or "").partition("\n\n")[0],
-        help_format="plaintext",
-        version_flags=(),
-        result_action="return_value",
-        exit_on_error=False,
-        print_error=False,
-        suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(converter=whole_numbers),
-    )
-    app["--help"].show = False
+    text = (importlib.import_module(module).__doc__ or "").partition("\n\n")[0]
+    app = application(f"python -m {module}", text)
     chosen = any(w.split("=")[0] == f"--{twin.survey_over}" for w in words)
 
     @app.default
@@ -271,7 +279,7 @@ def _show(o: Outcome, twin: Twin, *, json: bool, plot: Path | None, store: Store
     elif len(o.jobs) > 1:
         print_table(twin.survey_table([j.params for j in o.jobs], o.results))
     else:
-        print_table(_single_table(o.results[0], predictions[0]))
+        print_table(_single_table(o.results[0], predictions[0], twin.shown))
     if not json:
         count = o.jobs[0].samples
         print(f"{count} samples each, seed {o.seed}, {o.seconds:.1f} s.")
@@ -320,13 +328,15 @@ def described(estimate: Estimate | Law) -> dict[str, Any]:
     }
 
 
-def _single_table(result: Result, predictions: dict[str, Any]) -> list[list[str]]:
+def _single_table(
+    result: Result, predictions: dict[str, Any], shown: Callable[[str], bool]
+) -> list[list[str]]:
     rows = [["estimate", "measured", "+-", "predicted", "limit"]]
     for name, e in result.items():
-        if isinstance(e, Estimate):
+        if isinstance(e, Estimate) and shown(name):
             p = predictions.get(name, {})
-            ends = [f"{p[k]:.6f}" if k in p else "" for k in ("predicted", "limit")]
-            rows.append([name, f"{e.value:.6f}", f"{e.stderr:.6f}", *ends])
+            numbers = (e.value, e.stderr, *(p.get(k, math.nan) for k in ("predicted", "limit")))
+            rows.append([name, *(f"{x:.6f}" if math.isfinite(x) else "" for x in numbers)])
     return rows
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import json
 import math
@@ -130,7 +129,8 @@ class Twin:
     predictions(params): for estimates by name, what theory says ("predicted": of this very
     quantity; "limit": of its limit); it imports the theory twin when called.
     survey(params): what a run without a chosen `survey_over` goes through; survey_table(params,
-    results): its table, header first; `headline`: the estimate that its picture shows.
+    results): its table, header first; `headline`: the estimate that its picture shows; `shown`:
+    whether an estimate goes into the table of one run (`--json` has them all).
     """
 
     experiment: Experiment
@@ -140,6 +140,7 @@ class Twin:
     survey: Callable[[Params], Sequence[Params]]
     headline: str
     survey_table: Callable[[Sequence[Params], Sequence[Result]], list[list[str]]]
+    shown: Callable[[str], bool] = bool
 
 
 @dataclass(frozen=True)
@@ -246,47 +247,65 @@ def run(
         for j, job in enumerate(jobs)
         for index, count in enumerate(job.blocks())
     ]
+    sums = [_Sum() for _ in jobs]
     with contextlib.closing(store) if store else contextlib.nullcontext():
-        blocks: dict[tuple[int, int], Block] = dict(store.open(jobs, seed)) if store else {}
+        seen = store.open(jobs, seed) if store else set()
         mine = tasks[shard[0] :: shard[1]]
-        todo = [t for t in mine if (t.job, t.index) not in blocks]
+        todo = [t for t in mine if (t.job, t.index) not in seen]
         total = sum(work(t) for t in mine)
         done = total - sum(work(t) for t in todo)
+        for (job, index), block in store.blocks() if store else ():
+            sums[job].add(index, block)
         for task, block in (map_blocks or in_process)(todo):
-            if (task.job, task.index) in blocks:  # an engine may run a task twice
+            if (task.job, task.index) in seen:  # an engine may run a task twice
                 continue
             _check(task, block)
-            blocks[task.job, task.index] = block
+            seen.add((task.job, task.index))
+            sums[task.job].add(task.index, block)
             if store:
                 store.append(task, block)
             done += work(task)
             if progress:
                 progress(task, done, total)
-        if any((t.job, t.index) not in blocks for t in mine):
+        if any((t.job, t.index) not in seen for t in mine):
             raise RuntimeError("the engine lost a block.")
-        complete = len(blocks) == len(tasks)
-        results = _results(jobs, tasks, blocks) if complete else []
+        results: list[Result] = []
+        if len(seen) == len(tasks):
+            pairs = zip(jobs, sums, strict=True)
+            results = [job.experiment.estimates(s.merged(), job.params) for job, s in pairs]
         if store:
-            store.finish(tasks, blocks, results)
+            store.finish(results)
     return results
+
+
+class _Sum:
+    """The blocks of one job, merged in block order as soon as their turn comes.
+
+    Only blocks that arrived early are held, so memory does not grow with the number of samples.
+    """
+
+    def __init__(self) -> None:
+        self._total: Block | None = None
+        self._next = 0
+        self._early: dict[int, Block] = {}
+
+    def add(self, index: int, block: Block) -> None:
+        self._early[index] = block
+        while self._next in self._early:
+            block = self._early.pop(self._next)
+            self._total = block if self._total is None else merge(self._total, block)
+            self._next += 1
+
+    def merged(self) -> Block:
+        if self._total is None or self._early:
+            raise RuntimeError("a block is missing.")
+        return self._total
 
 
 def work(task: Task) -> int:
     """Share of the whole of one block, in units in which a full block of any job counts alike."""
     size = task.experiment.block_size(task.params)
     return max(1, round(1000 * task.count / size))
-
-
-def _results(
-    jobs: Sequence[Job], tasks: Sequence[Task], blocks: dict[tuple[int, int], Block]
-) -> list[Result]:
-    per_job: list[list[Block]] = [[] for _ in jobs]
-    for task in tasks:  # block order
-        per_job[task.job].append(blocks[task.job, task.index])
-    return [
-        job.experiment.estimates(functools.reduce(merge, parts), job.params)
-        for job, parts in zip(jobs, per_job, strict=True)
-    ]
 
 
 def _check(task: Task, block: Block) -> None:

@@ -6,7 +6,8 @@ Notation: N = |phi(Y)|^2, Q = |Y|^2 / n, A = #{i : Y_i > 0}; "survival" is N > 0
 name of an estimate says what is measured after L layers; with `_limit` it is the value
 extrapolated to infinite depth, 2 f_L - f_{L/2}, and with `_step` the step f_L - f_{L/2}, from a
 second network of half the depth whose weights are (W_1 + W_2) / sqrt(2), (W_3 + W_4) / sqrt(2),
-...: same law as any network of that depth, strongly coupled to the first.
+...: same law as any network of that depth, strongly coupled to the first.  What is conditioned on
+survival is then conditioned on that of both networks: no difference unless n L is below about 50.
 
 Variance is reduced by terms of mean exactly zero: the martingale of log |phi|, whose increment is
 sqrt(h) <phi phi', W phi> / N, and the number of units active at the start.
@@ -48,6 +49,7 @@ STATISTICS = (
 
 
 MAX_RECORDS = 8
+LARGEST = 10_000_000
 
 ROWS = ("", "_limit", "_step")
 """Suffixes of the estimates: depth L, limit, difference to depth L/2."""
@@ -83,10 +85,17 @@ class Params:
             value = getattr(self, name)
             if value < 1:
                 raise ValueError(f"--{name} must be an integer >= 1; got {value}.")
+            if value > LARGEST:
+                raise ValueError(f"--{name} must be at most {LARGEST}; got {value}.")
         if not (math.isfinite(self.time) and self.time > 0):
             raise ValueError(f"--time must be a finite number > 0; got {self.time}.")
         if not (math.isfinite(self.q0) and self.q0 > 0):
             raise ValueError(f"--q0 must be a finite number > 0; got {self.q0}.")
+        power = 8 if self.dtype == "float32" else 70  # Y^4 must neither vanish nor overflow
+        if abs(math.log10(self.q0)) > power:
+            raise ValueError(
+                f"--q0 must be from 1e-{power} to 1e{power} with {self.dtype}; got {self.q0}."
+            )
         if self.start is not None and not math.isfinite(self.start):
             raise ValueError(f"--start must be finite; got {self.start}.")
         if self.records > MAX_RECORDS:
@@ -293,6 +302,7 @@ TWIN = Twin(
     survey_over="width",
     survey=survey,
     headline="log_ratio_limit",
+    shown=lambda name: "_step" not in name and not name.startswith("log_ratio_martingale"),
     survey_table=survey_table,
 )
 

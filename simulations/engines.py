@@ -144,7 +144,7 @@ def _stream(
     """Submit with bounded look-ahead and yield as blocks complete.
 
     The blocks of a job share compiled code, so every worker gets jobs of its own and takes from
-    the end of another's queue only when it has none left.  On a cluster that is not ours, whose
+    another's queue only when it has none left.  On a cluster that is not ours, whose
     workers come and go, the scheduler decides.
     """
     from distributed import as_completed
@@ -160,7 +160,7 @@ def _stream(
         queue = queues[to] or max(queues, key=len)
         if not queue:
             return []
-        task = queue.popleft() if queue is queues[to] else queue.pop()
+        task = queue.popleft()
         future = client.submit(
             _compute_on_worker,
             task,

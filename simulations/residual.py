@@ -47,9 +47,10 @@ def compiled(kind: str, s: Static, lanes: int) -> Any:
     """The jitted block function (key, count, dynamic) -> accumulators of "paths" or "coupling"."""
     batch = forward.batch_size(s.width, s.explicit)
     statistics = {"paths": _path_statistics, "coupling": _gap_statistics}[kind]
+    f = activation(s.activation)  # outside the jit: a user's function is tried out on numbers
 
     def block(key: jax.Array, count: jax.Array, d: Dynamic) -> Block:
-        return forward.accumulate(key, count, batch, lambda k, v: statistics(k, v, s, d), lanes)
+        return forward.accumulate(key, count, batch, lambda k, v: statistics(k, v, f, s, d), lanes)
 
     return jax.jit(block)
 
@@ -92,9 +93,10 @@ def _two_layers(f: Activation, d: Dynamic) -> Any:
     return advance
 
 
-def _path_statistics(key: jax.Array, valid: jax.Array, s: Static, d: Dynamic) -> Block:
+def _path_statistics(
+    key: jax.Array, valid: jax.Array, f: Activation, s: Static, d: Dynamic
+) -> Block:
     """Moments of every statistic, fine and extrapolated, at every recorded time."""
-    f = activation(s.activation)
     shape, layers, start = _start(key, s, d)
     zero = jnp.zeros(shape.batch, s.dtype)
     state = (Path(start, zero, zero, zero),) * 2 + (0,)
@@ -193,9 +195,10 @@ def _rows(x: jax.Array) -> jax.Array:
     return jnp.stack([x[0], 2 * x[0] - x[1], x[0] - x[1]])
 
 
-def _gap_statistics(key: jax.Array, valid: jax.Array, s: Static, d: Dynamic) -> Block:
+def _gap_statistics(
+    key: jax.Array, valid: jax.Array, f: Activation, s: Static, d: Dynamic
+) -> Block:
     """Moments of sup_l |Y_l - Y'_l|^2 / n over the layers common to the coupled networks."""
-    f = activation(s.activation)
     shape, layers, start = _start(key, s, d)
     zero = jnp.zeros(shape.batch, s.dtype)
     two_layers = _two_layers(f, d)

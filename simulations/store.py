@@ -21,13 +21,27 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, TypeAlias
 
 from simulations.accumulators import from_json, to_json
 from simulations.core import Block, Estimate, Job, Result, Task, canonical, plain
 
 SCHEMA = 1
-Blocks = dict[tuple[int, int], Block]
+
+Key: TypeAlias = tuple[int, int]
+"""Number of the job and of the block in it."""
+
+Place: TypeAlias = tuple[int, int]
+"""Offset and length of a line in its file."""
+
+
+class _Found(NamedTuple):
+    """A block in a file."""
+
+    key: Key
+    samples: int
+    id: str
+    place: Place
 
 
 class Store:
@@ -45,10 +59,11 @@ class Store:
         self._ours = False  # the file is new and holds no block yet
         self._head: dict[str, Any] = {}
         self._jobs: list[Job] = []
-        self._ids: dict[tuple[int, int], str] = {}
+        self._ids: dict[Key, str] = {}
+        self._places: dict[Key, Place] = {}
 
-    def open(self, jobs: Sequence[Job], seed: int) -> Blocks:
-        """Lock the file, write its first line if it is new, and return the blocks known so far."""
+    def open(self, jobs: Sequence[Job], seed: int) -> set[Key]:
+        """Lock the file, write its first line if it is new; return which blocks are known."""
         self._jobs = list(jobs)
         self._head = {"schema": SCHEMA, "seed": seed, "jobs": [_description(j) for j in jobs]}
         self._ids = {
@@ -56,9 +71,8 @@ class Store:
             for j, job in enumerate(jobs)
             for k, count in enumerate(job.blocks())
         }
-        found: Blocks = {}
-        for other in self.also:
-            found |= self._blocks(self._records(other, _read(other))[0])
+        others = [(other, _read(other)) for other in self.also]
+        found = [(raw, self._known(self._records(other, raw)[0])) for other, raw in others]
         existed = self.path.exists()
         if existed and not self.resume:
             raise ValueError(
@@ -70,13 +84,15 @@ class Store:
             with _writing(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = open(self.path, "ab+")  # noqa: SIM115  # open for the whole run
-                found |= self._take_over(self._file, existed)
+                self._take_over(self._file, existed)
+                for raw, places in found:
+                    self._copy_in(raw, places)
         except BaseException:
             self.close()
             raise
-        return found
+        return set(self._places)
 
-    def _take_over(self, file: IO[bytes], existed: bool) -> Blocks:
+    def _take_over(self, file: IO[bytes], existed: bool) -> None:
         _lock(file, self.path)
         self._ours = not existed
         file.seek(0)
@@ -85,20 +101,41 @@ class Store:
         file.truncate(sound)
         if not sound:
             self._write(line(self._head))
-        return self._blocks(records)
+        self._places = self._known(records)
+
+    def _copy_in(self, raw: bytes, places: dict[Key, Place]) -> None:
+        for key in sorted(places.keys() - self._places.keys()):
+            start, length = places[key]
+            self._places[key] = self._write(raw[start : start + length])
+            self._ours = False
+
+    def blocks(self) -> Iterator[tuple[Key, Block]]:
+        """The blocks known so far, read one at a time, in the order of `Key`."""
+        for key in sorted(self._places):
+            record = parse(self._text(key))
+            if record is None:
+                raise ValueError(f"{self.path} was changed by somebody else meanwhile.")
+            yield key, from_json(record["data"])
 
     def append(self, task: Task, block: Block) -> None:
         """Add one finished block; it is on the disk when this returns."""
-        self._write(self._line(task, block))
+        key = (task.job, task.index)
+        record = {
+            "job": task.job,
+            "block": task.index,
+            "samples": task.count,
+            "id": self._ids[key],
+            "data": to_json(block),
+        }
+        self._places[key] = self._write(line(record))
         self._ours = False
 
-    def finish(self, tasks: Sequence[Task], blocks: Blocks, results: Sequence[Result]) -> None:
+    def finish(self, results: Sequence[Result]) -> None:
         """Rewrite the file in block order, with the results when they are complete."""
         with replacing(self.path) as file:
             file.write(line(self._head))
-            for task in tasks:
-                if (task.job, task.index) in blocks:
-                    file.write(self._line(task, blocks[task.job, task.index]))
+            for key in sorted(self._places):
+                file.write(self._text(key))
             if results:
                 file.write(line({"results": [_described(r) for r in results]}))
             self._ours = False
@@ -115,28 +152,24 @@ class Store:
             with contextlib.suppress(OSError):
                 self.path.unlink()
 
-    def _line(self, task: Task, block: Block) -> bytes:
-        key = (task.job, task.index)
-        return line(
-            {
-                "job": task.job,
-                "block": task.index,
-                "samples": task.count,
-                "id": self._ids[key],
-                "data": to_json(block),
-            }
-        )
-
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> Place:
         assert self._file is not None, "open the store first"
         with _writing(self.path):
+            start = self._file.seek(0, os.SEEK_END)
             self._file.write(data)
             self._file.flush()
             os.fsync(self._file.fileno())
+        return start, len(data)
 
-    def _records(self, path: Path, raw: bytes) -> tuple[list[dict[str, Any]], int]:
-        """The sound records of a file of this very run, and the length of its sound part."""
-        records: list[dict[str, Any]] = []
+    def _text(self, key: Key) -> bytes:
+        assert self._file is not None, "open the store first"
+        start, length = self._places[key]
+        self._file.seek(start)
+        return self._file.read(length)
+
+    def _records(self, path: Path, raw: bytes) -> tuple[list[_Found], int]:
+        """The sound blocks of a file of this very run, and the length of its sound part."""
+        records: list[_Found] = []
         first = line(self._head)
         if raw != first and first.startswith(raw):
             return [], 0  # killed while the first line was being written
@@ -152,8 +185,11 @@ class Store:
                 self._check_head(path, record)
             elif number == 1:
                 raise ValueError(f"{path} has no first line with its parameters; pass another.")
-            else:
-                records.append(record)
+            elif "id" in record:
+                at = (good, len(text))
+                records.append(
+                    _Found((record["job"], record["block"]), record["samples"], record["id"], at)
+                )
             good += len(text)
         return records, good
 
@@ -163,29 +199,23 @@ class Store:
                 f"{path} holds {difference}; pass the same parameters or another --out."
             )
 
-    def _check_samples(self, records: Sequence[dict[str, Any]]) -> None:
+    def _check_samples(self, records: Sequence[_Found]) -> None:
         """Refuse to rewrite a longer run as a shorter one."""
         held = [0] * len(self._jobs)
         for record in records:
-            if "samples" in record:
-                job = self._jobs[record["job"]]
-                before = record["block"] * job.experiment.block_size(job.params)
-                held[record["job"]] = max(held[record["job"]], before + record["samples"])
-        for job, samples in zip(self._jobs, held, strict=True):
-            if samples > job.samples:
+            job, index = record.key
+            size = self._jobs[job].experiment.block_size(self._jobs[job].params)
+            held[job] = max(held[job], index * size + record.samples)
+        for wanted, samples in zip(self._jobs, held, strict=True):
+            if samples > wanted.samples:
                 raise ValueError(
-                    f"{self.path} holds {samples} samples, more than the {job.samples} asked for; "
-                    "ask for as many, or pass another --out."
+                    f"{self.path} holds {samples} samples, more than the {wanted.samples} asked "
+                    "for; ask for as many, or pass another --out."
                 )
 
-    def _blocks(self, records: Sequence[dict[str, Any]]) -> Blocks:
-        """Blocks of this run among the records; those of another sample count are not reused."""
-        known = {name: key for key, name in self._ids.items()}
-        return {
-            known[record["id"]]: from_json(record["data"])
-            for record in records
-            if record.get("id") in known
-        }
+    def _known(self, records: Sequence[_Found]) -> dict[Key, Place]:
+        """Where the blocks of this run are; those of another sample count are not reused."""
+        return {r.key: r.place for r in records if self._ids.get(r.key) == r.id}
 
 
 def block_id(job: Job, seed: int, index: int, count: int) -> str:
