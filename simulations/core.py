@@ -14,7 +14,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
@@ -73,7 +73,8 @@ class Experiment:
 
     block(key, params, count): accumulators over `count` samples, a pure function of its arguments;
     estimates(merged, params): named estimates; block_size(params): samples in a full block.
-    `stream` is raised by hand whenever the numbers drawn for given parameters change.
+    `stream` is raised by hand whenever the numbers drawn for given parameters change; jobs of equal
+    code(params) share compiled code, and so had better be computed by the same worker.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Experiment:
     estimates: Callable[[Block, Params], Result]
     block_size: Callable[[Params], int]
     stream: int = 1
+    code: Callable[[Params], Hashable] = lambda params: params
 
 
 @dataclass(frozen=True)

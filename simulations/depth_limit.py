@@ -219,8 +219,15 @@ def gap_estimates(block: Block, p: Params) -> Result:
     return {"sup_gap": Estimate.of(gap, (0,))}
 
 
-PATHS = Experiment("depth_limit/paths", Params, paths_block, paths_estimates, block_size)
-COUPLING = Experiment("depth_limit/coupling", Params, coupling_block, gap_estimates, block_size)
+def code(p: Params) -> tuple[object, ...]:
+    """What fixes the compiled code: depth, times and start are data."""
+    return p.width, p.activation, p.dtype, p.sampler, len(p.edges)
+
+
+PATHS = Experiment("depth_limit/paths", Params, paths_block, paths_estimates, block_size, code=code)
+COUPLING = Experiment(
+    "depth_limit/coupling", Params, coupling_block, gap_estimates, block_size, code=code
+)
 
 
 def predictions(p: Params) -> dict[str, dict[str, float]]:

@@ -11,7 +11,7 @@ import functools
 import logging
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+COMPILING = 6
+"""Full blocks that could be computed in the time it takes to compile their code."""
 AHEAD = 2
 """Tasks per worker in flight: enough to hide the scheduler, few enough to bound its memory."""
 
@@ -206,13 +208,17 @@ def _rescue() -> Any:
 
 
 def _share_out(tasks: list[Task], workers: int) -> list[deque[Task]]:
-    """The tasks in one queue per worker, whole jobs together, the largest jobs first."""
-    jobs: dict[int, list[Task]] = {}
+    """The tasks in one queue per worker, what shares compiled code together, the largest first."""
+    groups: dict[Hashable, list[Task]] = {}
     for task in tasks:
-        jobs.setdefault(task.job, []).append(task)
+        code = task.experiment.name, task.experiment.code(task.params)
+        groups.setdefault(code, []).append(task)
     queues: list[deque[Task]] = [deque() for _ in range(workers)]
-    for job in sorted(jobs.values(), key=len, reverse=True):
-        min(queues, key=len).extend(job)
+    loads = [0] * workers
+    for group in sorted(groups.values(), key=len, reverse=True):
+        least = loads.index(min(loads))
+        queues[least].extend(group)
+        loads[least] += len(group) + COMPILING
     return queues
 
 
