@@ -45,6 +45,7 @@ STATISTICS = (
     "drift_residual",
     "quadratic_variation",
     "growth",
+    "var_q",
 )
 
 
@@ -174,9 +175,8 @@ def _active_at_start(p: Params) -> tuple[float, bool]:
 
 def paths_estimates(block: Block, p: Params) -> Result:
     """Named estimates; those at an earlier recorded time t carry the suffix `@t`."""
-    moments, variances = block["paths"], block["var_q"]
+    moments = block["paths"]
     assert isinstance(moments, Moments), "paths are moments"
-    assert isinstance(variances, Moments), "variances are moments"
     result: Result = {}
     for record in range(p.records):
         last = record == p.records - 1
@@ -186,7 +186,6 @@ def paths_estimates(block: Block, p: Params) -> Result:
                 name: Estimate.of(moments, (record, row, k)) for k, name in enumerate(STATISTICS)
             }
             here["log_ratio"] = _given_survival(here["log_ratio"], here["dead_control"])
-            here["var_q"] = Estimate.of(variances, (record, row))
             del here["dead_control"]
             result |= {f"{name}{kind}{at}": value for name, value in here.items()}
     if "neuron" in block:

@@ -114,10 +114,8 @@ def _path_statistics(
         now = _moments(observed, valid)
         return state, jax.tree.map(lambda all_, one: all_.at[record].set(one), block, now)
 
-    empty: Block = {
-        "paths": Moments(*(jnp.zeros((MAX_RECORDS, len(ROWS), len(STATISTICS))),) * 5),
-        "var_q": Moments(*(jnp.zeros((MAX_RECORDS, len(ROWS))),) * 5),
-    }
+    zeros = jnp.zeros((MAX_RECORDS, len(ROWS), len(STATISTICS)))
+    empty: Block = {"paths": Moments(*(zeros,) * 5)}
     state, block = jax.lax.fori_loop(0, d["records"], segment, (state, empty))
     if d["edges"].shape[0]:
         block["neuron"] = Counts.of(state[0].y[0], d["edges"], valid)
@@ -158,6 +156,7 @@ def _observe(f: Activation, start: jax.Array, path: Path, time: Any, d: Dynamic)
         "quadratic_variation": (log_ratio - drift) ** 2,
         "growth": jnp.sqrt(square / jnp.where(alive0, square0, 1)),
     }
+    values["var_q"] = jnp.zeros_like(values["q"])  # a statistic of the batch, see `_moments`
     stacked = jnp.stack([values[name].astype(y.dtype) for name in STATISTICS], axis=1)
     return Observed(stacked, alive, alive0, jnp.mean(y**2, axis=1))
 
@@ -168,6 +167,9 @@ WHERE = {
     "everywhere": ("q", "skewness", "fourth_moment", "displacement"),
 }
 """Statistics that are not conditioned on survival: given N_0 > 0, given death, given nothing."""
+
+
+VARIANCE = STATISTICS.index("var_q")
 
 
 def _moments(o: Observed, valid: jax.Array) -> Block:
@@ -182,12 +184,13 @@ def _moments(o: Observed, valid: jax.Array) -> Block:
     # Variances are taken batch by batch: unbiased, with an error bar from their scatter, also
     # for the difference of two coupled networks.  A batch is one sample of a variance.
     variances = _rows(jnp.var(o.q.astype(jnp.float64), axis=1, ddof=1))
-    full = jnp.where(jnp.all(valid), 1.0, 0.0)
-    none = jnp.zeros_like(variances)
-    return {
-        "paths": Moments.of(_rows(o.values), where),
-        "var_q": Moments(none + full, full * variances, none, none, none),
-    }
+    moments = Moments.of(_rows(o.values), where)
+    full = jnp.all(valid)
+    count, mean = (
+        field.at[:, VARIANCE].set(jnp.where(full, value, 0))
+        for field, value in ((moments.n, 1.0), (moments.mean, variances))
+    )
+    return {"paths": moments._replace(n=count, mean=mean)}
 
 
 def _rows(x: jax.Array) -> jax.Array:

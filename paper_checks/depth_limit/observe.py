@@ -18,13 +18,13 @@ WIDE_DEPTH = 64
 """Depth from width 3 on: the extrapolated value is then off by less than 3e-5 (log ratio)."""
 
 BUDGET = {
-    1: (512, 400_000, 4 * MILLION),
-    2: (128, MILLION, 16 * MILLION),
+    1: (256, 400_000, 4 * MILLION),
+    2: (96, MILLION, 16 * MILLION),
     3: (WIDE_DEPTH, MILLION, 16 * MILLION),
     4: (WIDE_DEPTH, MILLION, 16 * MILLION),
     6: (WIDE_DEPTH, MILLION, 8 * MILLION),
     10: (WIDE_DEPTH, MILLION, 8 * MILLION),
-    20: (WIDE_DEPTH, 600_000, 8 * MILLION),
+    20: (WIDE_DEPTH, 480_000, 8 * MILLION),
     50: (WIDE_DEPTH, 20_000, 4 * MILLION),
 }
 """Depth and samples (quick, full) of the standard run at each width, horizon 1."""
