@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from paper_checks.rules import Rule
-from paper_checks.rules import Verdict as Verdict
+from paper_checks.verdict import Verdict as Verdict
 from simulations.core import Estimate, Experiment, Job, Law, Result
 
 Level: TypeAlias = Literal["quick", "full"]

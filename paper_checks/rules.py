@@ -22,31 +22,19 @@ NaN or infinity in an observation or a prediction raises ValueError, never becom
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from paper_checks.symbolic import equal
+from paper_checks.verdict import Checked, Verdict, Witness
 from simulations.core import Estimate, Law
 
 MAX_WIDENING = 0.1
 """Largest share of t that the skewness may add; the calibration tests justify it."""
-
-
-class Verdict(enum.StrEnum):
-    """What a check concludes about a statement."""
-
-    PROVED = "PROVED"
-    SUPPORTED = "SUPPORTED"
-    REFUTED = "REFUTED"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
-
-Witness: TypeAlias = dict[str, Any]
-Checked: TypeAlias = tuple[Verdict, Witness | None]
 
 
 class TooFewSamples(ValueError):
@@ -218,8 +206,6 @@ def proof(check: Callable[[Any, Any], Checked] | None = None) -> Rule:
     """
 
     def decide(observed: Any, predicted: Any, alpha: float) -> Outcome:
-        from paper_checks.symbolic import equal
-
         verdict, witness = (check or equal)(observed, predicted)
         if verdict is Verdict.SUPPORTED:
             raise ValueError("the check of a proof may not return SUPPORTED.")

@@ -20,7 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paper_checks.core import Case, Claim, Computed, Level, Measured, Sampling, passes
-from paper_checks.rules import Outcome, Rule, TooFewSamples, Verdict, undecided
+from paper_checks.rules import Outcome, Rule, TooFewSamples, undecided
+from paper_checks.verdict import Verdict
 from simulations.core import Block, Job, MapBlocks, Progress, Result, Task
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_checks.rules import Checked, Verdict, Witness
+from paper_checks.verdict import Checked, Verdict, Witness
 
 DIGITS = 30
 POINTS = 8

@@ -32,28 +32,8 @@ if TYPE_CHECKING:
 DRAWS_PER_BLOCK = 1 << 26
 """About a quarter of a second of work: long against an engine's overhead, short for a restart."""
 
-STATISTICS = (
-    "alive",
-    "log_ratio",
-    "dead_control",
-    "log_ratio_martingale",
-    "active_count",
-    "q",
-    "skewness",
-    "fourth_moment",
-    "displacement",
-    "drift_residual",
-    "quadratic_variation",
-    "growth",
-    "var_q",
-)
-
-
 MAX_RECORDS = 8
 LARGEST = 10_000_000
-
-ROWS = ("", "_limit", "_step")
-"""Suffixes of the estimates: depth L, limit, difference to depth L/2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +113,7 @@ def _block(kind: str, key: jax.Array, p: Params, count: int) -> Block:
 
     real = np.dtype(p.dtype).type
     explicit = p.sampler == "explicit"
-    static = residual.Static(p.width, p.activation, p.dtype, explicit)
+    static = residual.Static(p.width, p.activation, p.dtype, explicit, MAX_RECORDS)
     active, control = _active_at_start(p)
     dynamic = {
         "depth": p.depth,
@@ -175,6 +155,8 @@ def _active_at_start(p: Params) -> tuple[float, bool]:
 
 def paths_estimates(block: Block, p: Params) -> Result:
     """Named estimates; those at an earlier recorded time t carry the suffix `@t`."""
+    from simulations.residual import ROWS, STATISTICS
+
     moments = block["paths"]
     assert isinstance(moments, Moments), "paths are moments"
     result: Result = {}

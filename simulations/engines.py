@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from simulations.core import Block, MapBlocks, Task, compute
+from simulations.jobs import Block, MapBlocks, Task, compute
 
 if TYPE_CHECKING:
     from distributed import Client

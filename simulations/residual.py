@@ -14,8 +14,25 @@ import jax.numpy as jnp
 
 from simulations import forward
 from simulations.accumulators import Block, Counts, Moments
-from simulations.depth_limit import MAX_RECORDS, ROWS, STATISTICS
 from theory.activations import Activation, activation
+
+STATISTICS = (
+    "alive",
+    "log_ratio",
+    "dead_control",
+    "log_ratio_martingale",
+    "active_count",
+    "q",
+    "skewness",
+    "fourth_moment",
+    "displacement",
+    "drift_residual",
+    "quadratic_variation",
+    "growth",
+    "var_q",
+)
+ROWS = ("", "_limit", "_step")
+"""Suffixes of the estimates: depth L, limit, difference to depth L/2."""
 
 Dynamic: TypeAlias = dict[str, Any]
 """Numbers that may change without a new compilation: depth, horizon, records, start, bin edges."""
@@ -28,6 +45,8 @@ class Static(NamedTuple):
     activation: str
     dtype: str
     explicit: bool
+    records: int
+    """Room for this many records; how many are made is a number."""
 
 
 class Path(NamedTuple):
@@ -114,7 +133,7 @@ def _path_statistics(
         now = _moments(observed, valid)
         return state, jax.tree.map(lambda all_, one: all_.at[record].set(one), block, now)
 
-    zeros = jnp.zeros((MAX_RECORDS, len(ROWS), len(STATISTICS)))
+    zeros = jnp.zeros((s.records, len(ROWS), len(STATISTICS)))
     empty: Block = {"paths": Moments(*(zeros,) * 5)}
     state, block = jax.lax.fori_loop(0, d["records"], segment, (state, empty))
     if d["edges"].shape[0]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
 from simulations.accumulators import from_json, to_json
-from simulations.core import Block, Estimate, Job, Result, Task, canonical, plain
+from simulations.jobs import Block, Estimate, Job, Result, Task, canonical, plain
 
 SCHEMA = 1
 

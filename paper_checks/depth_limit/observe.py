@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from paper_checks.core import Case, Computed, Measured, Sampling, measured
-from paper_checks.rules import Checked, proof
+from paper_checks.rules import proof
 from paper_checks.symbolic import equal
+from paper_checks.verdict import Checked
 from simulations.core import Estimate, Result
 from simulations.depth_limit import COUPLING, PATHS, Params
 

@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import binom
 
 from paper_checks.estimates import combine, log, slope
-from paper_checks.rules import TooFewSamples, Verdict, interval, mean_within
+from paper_checks.rules import TooFewSamples, interval, mean_within
+from paper_checks.verdict import Verdict
 from simulations.core import Estimate
 
 FALSE_ALARM = 1e-6

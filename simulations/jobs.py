@@ -1,0 +1,205 @@
+"""What a simulation is made of: experiments, their blocks and keys, jobs, tasks and estimates.
+
+The key of a block is a function of (seed, experiment name, parameters, block index) alone, so
+workers, order, restarts and new experiments change no number.  A block is the unit of work, of
+storage and of retry; its full size is fixed by the parameters, only the last one may be shorter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from simulations.accumulators import Block as Block
+from simulations.accumulators import Moments
+
+if TYPE_CHECKING:
+    import jax
+
+Params: TypeAlias = Any
+"""A frozen dataclass of everything that changes the numbers drawn, and nothing else."""
+
+MAX_BLOCKS = 1 << 20
+"""A run keeps a record of every block in memory, so their number has an end."""
+
+
+class Estimate(NamedTuple):
+    """A measured quantity: value, standard error, and the number of samples behind it.
+
+    `skewness` is that of one sample; a decision rule needs it to trust a normal interval.
+    """
+
+    value: float
+    stderr: float
+    samples: int
+    skewness: float = 0.0
+
+    @staticmethod
+    def of(moments: Moments, index: int | tuple[int, ...] = ()) -> Estimate:
+        """Estimate of a mean from entry `index` of the accumulated moments."""
+        n, mean, m2, m3 = (float(np.asarray(f)[index]) for f in moments[:4])
+        if n < 2:
+            return Estimate(mean if n else math.nan, math.inf, int(n))
+        deviation = math.sqrt(m2 / n)
+        skewness = m3 / m2 / deviation if deviation else 0.0
+        return Estimate(mean, deviation / math.sqrt(n - 1), int(n), skewness)
+
+
+class Law(NamedTuple):
+    """A measured law in fixed bins: counts[i] samples in (edges[i-1], edges[i]], ends open."""
+
+    edges: np.ndarray[Any, Any]
+    counts: np.ndarray[Any, Any]
+
+
+Result: TypeAlias = dict[str, Estimate | Law]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named random experiment.
+
+    block(key, params, count): accumulators over `count` samples, a pure function of its arguments;
+    estimates(merged, params): named estimates; block_size(params): samples in a full block.
+    `stream` is raised by hand whenever the numbers drawn for given parameters change; jobs of equal
+    code(params) share compiled code, and so had better be computed by the same worker.
+    """
+
+    name: str
+    params: type
+    block: Callable[[jax.Array, Params, int], Block]
+    estimates: Callable[[Block, Params], Result]
+    block_size: Callable[[Params], int]
+    stream: int = 1
+    code: Callable[[Params], Hashable] = lambda params: params
+
+
+@dataclass(frozen=True)
+class Job:
+    """One experiment at one set of parameters with a number of samples."""
+
+    experiment: Experiment
+    params: Params
+    samples: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.samples, int | np.integer) or self.samples < 1:
+            raise ValueError(f"samples must be an integer >= 1; got {self.samples}.")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What fixes the numbers drawn.  Fields at their default are left out, so that a new
+        option with a neutral default changes no stored result."""
+        return {
+            "experiment": self.experiment.name,
+            "stream": self.experiment.stream,
+            "params": {
+                f.name: plain(getattr(self.params, f.name))
+                for f in dataclasses.fields(self.params)
+                if getattr(self.params, f.name) != f.default
+            },
+        }
+
+    def blocks(self) -> list[int]:
+        """Number of samples of each block; all but the last are full."""
+        size = self.experiment.block_size(self.params)
+        full, rest = divmod(int(self.samples), size)
+        if full >= MAX_BLOCKS:
+            raise ValueError(
+                f"samples must be at most {MAX_BLOCKS * size} with these parameters; "
+                f"got {self.samples}."
+            )
+        return [size] * full + [rest] * (rest > 0)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What a simulation's command line offers; its module holds one as TWIN.
+
+    predictions(params): for estimates by name, what theory says ("predicted": of this very
+    quantity; "limit": of its limit); it imports the theory twin when called.
+    survey(params): what a run without a chosen `survey_over` goes through; survey_table(params,
+    results): its table, header first; `headline`: the estimate that its picture shows; `shown`:
+    whether an estimate goes into the table of one run (`--json` has them all).
+    """
+
+    experiment: Experiment
+    samples: int
+    predictions: Callable[[Params], dict[str, dict[str, float]]]
+    survey_over: str
+    survey: Callable[[Params], Sequence[Params]]
+    headline: str
+    survey_table: Callable[[Sequence[Params], Sequence[Result]], list[list[str]]]
+    shown: Callable[[str], bool] = bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """One block of one job, as it travels to a worker."""
+
+    experiment: Experiment
+    params: Params
+    seed: int
+    job: int
+    index: int
+    count: int
+
+
+class MapBlocks(Protocol):
+    """An engine: computes the tasks in any order and yields each with its result."""
+
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Block]]:
+        """Compute the tasks."""
+
+
+class Progress(Protocol):
+    """Called after every finished block with its task, and the work done of the total."""
+
+    def __call__(self, task: Task, done: int, total: int) -> None:
+        """Report."""
+
+
+def canonical(value: Any) -> str:
+    """Canonical JSON: sorted keys, no spaces, no NaN; equal values give equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """The JSON form of a parameter; equal values have equal forms, as 2, 2.0 and numpy's 2 do."""
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def setup() -> None:
+    """Switch jax to double precision; call before the first array."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+
+def block_key(seed: int, name: str, index: int) -> jax.Array:
+    """Key of block `index` of the stream `name`: a function of these three alone."""
+    import jax
+
+    word = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest())
+    key = jax.random.key(seed, impl="threefry2x32")
+    return jax.random.fold_in(jax.random.fold_in(key, word), index)
+
+
+def compute(task: Task) -> Block:
+    """The accumulators of one block, as numpy arrays."""
+    setup()
+    stream = canonical(Job(task.experiment, task.params, task.count).identity)
+    key = block_key(task.seed, stream, task.index)
+    block = task.experiment.block(key, task.params, task.count)
+    return {name: type(acc)(*(np.asarray(f) for f in acc)) for name, acc in block.items()}
