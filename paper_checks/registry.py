@@ -25,6 +25,14 @@ def claims(subject: str) -> tuple[Claim, ...]:
     return _claims_of(importlib.import_module(f"paper_checks.{subject}"), subject)
 
 
+def title(subject: str) -> str:
+    """What a subject is about: the first line of its module; its name where it is none of ours."""
+    if subject not in SUBJECTS:
+        return subject
+    text = importlib.import_module(f"paper_checks.{subject}").__doc__ or subject
+    return text.partition("\n")[0].rstrip(".")
+
+
 def claims_in(path: Path) -> tuple[Claim, ...]:
     """The claims of a Python file; it may import the modules beside it."""
     path = path.resolve()

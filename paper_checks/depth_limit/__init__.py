@@ -1,4 +1,4 @@
-"""Claims on the infinite-depth limit of finite-width residual networks (Hayou, arXiv:2210.00688).
+"""Infinite-depth limit of finite-width residual networks (Hayou, arXiv:2210.00688).
 
 Numbers C1 to C13 are those of the notes on the paper; only the abstract was confirmed in the
 source, so no theorem number of the paper is given, and no wording is a quotation.

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from paper_checks.core import passes
+from paper_checks.registry import title
 from paper_checks.report import chart, text
 
 if TYPE_CHECKING:
@@ -27,13 +28,17 @@ def render(record: Record, figures: Mapping[str, Mapping[str, str]] | None = Non
         by_subject.setdefault(claim["subject"], []).append(claim)
     inlined = {
         subject: [
-            (title, f"figure-{subject}-{i}", _inline(svg, f"{subject}-{i}-"))
-            for i, (title, svg) in enumerate(pictures.items())
+            (name, f"figure-{subject}-{i}", _inline(svg, f"{subject}-{i}-"))
+            for i, (name, svg) in enumerate(pictures.items())
         ]
         for subject, pictures in (figures or {}).items()
     }
     return _template().render(
-        record=record, by_subject=by_subject, figures=inlined, problems=list(text.problems(record))
+        record=record,
+        by_subject=by_subject,
+        titles={subject: title(subject) for subject in by_subject},
+        figures=inlined,
+        problems=list(text.problems(record)),
     )
 
 
