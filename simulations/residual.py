@@ -31,6 +31,8 @@ STATISTICS = (
     "growth",
     "var_q",
 )
+"""Per sample, in the order of the rows of every moment; docs/depth_limit.md says what each is."""
+
 ROWS = ("", "_limit", "_step")
 """Suffixes of the estimates: depth L, limit, difference to depth L/2."""
 
