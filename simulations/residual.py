@@ -30,6 +30,7 @@ STATISTICS = (
     "quadratic_variation",
     "growth",
     "var_q",
+    "var_log_q",
 )
 """Per sample, in the order of the rows of every moment; docs/depth_limit.md says what each is."""
 
@@ -177,7 +178,8 @@ def _observe(f: Activation, start: jax.Array, path: Path, time: Any, d: Dynamic)
         "quadratic_variation": (log_ratio - drift) ** 2,
         "growth": jnp.sqrt(square / jnp.where(alive0, square0, 1)),
     }
-    values["var_q"] = jnp.zeros_like(values["q"])  # a statistic of the batch, see `_moments`
+    # These two are statistics of a batch, see `_moments`.
+    values["var_q"] = values["var_log_q"] = jnp.zeros_like(values["q"])
     stacked = jnp.stack([values[name].astype(y.dtype) for name in STATISTICS], axis=1)
     return Observed(stacked, alive, alive0, jnp.mean(y**2, axis=1))
 
@@ -204,12 +206,13 @@ def _moments(o: Observed, valid: jax.Array) -> Block:
     where = jnp.stack([of.get(name, alive) for name in STATISTICS], axis=1)
     # Variances are taken batch by batch: unbiased, with an error bar from their scatter, also
     # for the difference of two coupled networks.  A batch is one sample of a variance.
-    variances = _rows(jnp.var(o.q.astype(jnp.float64), axis=1, ddof=1))
+    q = o.q.astype(jnp.float64)
+    spread = jnp.var(jnp.stack([q, jnp.log(jnp.where(q > 0, q, 1))], axis=1), axis=2, ddof=1)
     moments = Moments.of(_rows(o.values), where)
     full = jnp.all(valid)
     count, mean = (
-        field.at[:, VARIANCE].set(jnp.where(full, value, 0))
-        for field, value in ((moments.n, 1.0), (moments.mean, variances))
+        field.at[:, VARIANCE:].set(jnp.where(full, value, 0))
+        for field, value in ((moments.n, 1.0), (moments.mean, _rows(spread)))
     )
     return {"paths": moments._replace(n=count, mean=mean)}
 
