@@ -234,13 +234,14 @@ def predictions(p: Params) -> dict[str, dict[str, float]]:
         said["alive"] = {"predicted": law.alive}
         said["growth"] = {"predicted": law.mean}
     if n > 1:
-        # To first order in 1/n; at n = 1 the expansion says nothing.
+        # First order in 1/n; the errors are the size of the next term, measured, not proved.
+        # At n = 1 the expansion says nothing.
         extra = theory.width_corrections(t)
-        q = p.q0 * (math.exp(t / 2) + extra.B / n)
-        said |= {"q": {"limit": q}, "q_limit": {"predicted": q}}
+        q, q_error = p.q0 * (math.exp(t / 2) + extra.B / n), p.q0 * extra.B / n**2
         third = p.q0**1.5 * theory.skewness_coefficient(t) / n
-        said["skewness_limit"] = {"predicted": third}
-        said["skewness"] = {"limit": third}
+        for name, value, error in (("q", q, q_error), ("skewness", third, 2 * third / n)):
+            said[name] = {"limit": value, "limit_error": error}
+            said[f"{name}_limit"] = {"predicted": value, "error": error}
     return said
 
 
