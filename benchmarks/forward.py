@@ -4,7 +4,7 @@
 
 Every engine simulates Y_l = Y_{l-1} + L^{-1/2} W_l relu(Y_{l-1}) in float32 and returns the sum of
 |Y_L|^2.  "exact law" is `simulations.forward` alone; "twin" is the whole of the
-`simulations.depth_limit` experiment: two coupled depths, twelve statistics, float64 moments.  The
+`simulations.depth_limit` experiment: two coupled depths, thirteen statistics, float64 moments.  The
 ratio of a row is that of its medians over the rounds of this one run.
 """
 
