@@ -46,7 +46,7 @@ def _martingale(width: int) -> Case:
         label=f"n = {width}",
         observe=standard(width, "displacement"),
         predict=lambda: 0.0,
-        rule=mean_within(0.05 / width),
+        rule=mean_within(0.03 / width),
         # Drift phi phi' / (2n); X is convex in the noise, so E relu(X_t) only grows from its
         # value (2 pi)^(-1/2) at time 0: the mutant's displacement is at least this.
         mutants={"Stratonovich reading": lambda: 1 / (2 * width * math.sqrt(2 * math.pi))},
@@ -87,7 +87,7 @@ def _variance(activation: str, *, full_only: bool = False) -> Case:
             full=1_000_000,
         ),
         predict=lambda: theory.limit_variance(activation, 1.0, 1.0),
-        rule=mean_within(0.03),
+        rule=mean_within(0.02),
         mutants={
             "variance of a linear network": lambda: (
                 math.e if activation not in ("linear", "abs") else math.exp(0.5)
@@ -109,7 +109,7 @@ CLAIMS = (
         r" coupled depths falls as $L^{-1}$.",
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
-        cases=(_order("n = 4, exponent of L", "sup_gap", 4, 0.18, 100_000, 2_000_000),),
+        cases=(_order("n = 4, exponent of L", "sup_gap", 4, 0.12, 100_000, 2_000_000),),
     ),
     Claim(
         id="depth_limit/C1.weak-order",
@@ -147,9 +147,9 @@ CLAIMS = (
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
         cases=(
-            _same_law(4, 16, "q", 0.05, math.e - math.sqrt(math.e)),
-            _same_law(4, 16, "log_ratio", 0.004, theory.log_ratio(4, 1.0).value),
-            _same_law(4, 16, "quadratic_variation", 0.02, 0.25),
+            _same_law(4, 16, "q", 0.025, math.e - math.sqrt(math.e)),
+            _same_law(4, 16, "log_ratio", 0.003, theory.log_ratio(4, 1.0).value),
+            _same_law(4, 16, "quadratic_variation", 0.012, 0.25),
         ),
     ),
     Claim(

@@ -19,7 +19,7 @@ def _residual(width: int) -> Case:
         label=f"n = {width}",
         observe=standard(width, "drift_residual_limit"),
         predict=lambda: 0.0,
-        rule=mean_within(0.05 / width),
+        rule=mean_within(0.003 / width),
         # With mu = A/2 - 1/2 the process would gain 1/(2n) more than was subtracted.
         mutants={"mu = A/2 - 1/2": lambda: 1 / (2 * width), "mu = A/2": lambda: 1 / width},
     )
@@ -30,7 +30,7 @@ def _bracket(width: int) -> Case:
         label=f"n = {width}",
         observe=standard(width, "quadratic_variation_limit"),
         predict=lambda: 1 / width,
-        rule=mean_within(0.1 / width),
+        rule=mean_within(0.02 / width),
         mutants={"noise 1/n": lambda: 1 / width**2},
     )
 
@@ -106,7 +106,7 @@ def _width_one(time: float) -> Case:
         label=f"n = 1, t = {time:g}",
         observe=standard(1, f"log_ratio_limit{suffix}"),
         predict=lambda: theory.constant_rate_log_ratio(1, time),
-        rule=mean_within(0.01 * time + 0.001),
+        rule=mean_within(0.001 * time + 0.002),
         mutants={"no drift": lambda: 0.0, "Stratonovich": lambda: time / 2},
     )
 
