@@ -125,7 +125,7 @@ CLAIMS = (
                 label="n = 20",
                 observe=standard(20, "q_limit"),
                 predict=lambda: math.exp(0.5) + theory.width_corrections(1.0).B / 20,
-                rule=mean_within(0.005),
+                rule=mean_within(0.0045),
                 mutants={
                     "B = 0": lambda: math.exp(0.5),
                     "no factor n^(-1/2) in the noise": lambda: math.exp(10),

@@ -25,7 +25,7 @@ BUDGET = {
     4: (WIDE_DEPTH, MILLION, 16 * MILLION),
     6: (WIDE_DEPTH, MILLION, 8 * MILLION),
     10: (WIDE_DEPTH, MILLION, 8 * MILLION),
-    20: (WIDE_DEPTH, 480_000, 8 * MILLION),
+    20: (WIDE_DEPTH, 600_000, 8 * MILLION),
     50: (WIDE_DEPTH, 20_000, 4 * MILLION),
 }
 """Depth and samples (quick, full) of the standard run at each width, horizon 1."""

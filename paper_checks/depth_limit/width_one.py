@@ -21,7 +21,7 @@ PROBABILITIES = np.arange(1, 256) / 256
 
 
 def _exact_run(name: str, depth: int) -> Measured:
-    samples = {4: 4 * MILLION, 16: 2 * MILLION}.get(depth, MILLION)
+    samples = {4: 10 * MILLION, 16: 2 * MILLION}.get(depth, MILLION)
     return network(name, width=1, depth=depth, quick=samples, full=4 * samples)
 
 
@@ -55,7 +55,7 @@ def _mean_log(depth: int) -> Case:
         label=f"E[log(Y_L / y0) | alive], L = {depth}",
         observe=_exact_run("log_ratio", depth),
         predict=lambda: theory.width_one_law(depth).mean_log,
-        rule=mean_within(0.004 if depth > 16 else 0.006),
+        rule=mean_within(0.004),
         mutants={
             "drift of the wrong sign": lambda: 0.5,
             "no drift": lambda: 0.0,

@@ -75,6 +75,27 @@ def norm_log_bracket(active: int, width: int, power: Any = -1) -> Any:
     return sp.simplify(bracket - sp.Integer(n) ** _exact(power))
 
 
+def norm_log_drift_any(constant: Any = -1) -> Any:
+    """`norm_log_drift` for every A and n at once, by the Laplacian of a radial function (C4).
+
+    On the orthant log|phi| = log r, r the radius in A dimensions, and dX = n^{-1/2} r dB, so the
+    drift is (r^2 / 2n) (d^2/dr^2 + ((A-1)/r) d/dr) log r.
+    """
+    import sympy as sp
+
+    r, a, n = sp.symbols("r A n", positive=True)
+    laplacian = sp.diff(sp.log(r), r, 2) + (a - 1) / r * sp.diff(sp.log(r), r)
+    return sp.simplify(r**2 / (2 * n) * laplacian - (a / 2 + _exact(constant)) / n)
+
+
+def norm_log_bracket_any(power: Any = -1) -> Any:
+    """`norm_log_bracket` for every A and n at once (C4)."""
+    import sympy as sp
+
+    r, n = sp.symbols("r n", positive=True)
+    return sp.simplify(r**2 / n * sp.diff(sp.log(r), r) ** 2 - n ** _exact(power))
+
+
 def relu_variance_rate(rate: Any = "1/2") -> Any:
     """E relu(sqrt(q) g)^2 - `rate` q (C12: q' = q/2)."""
     import sympy as sp
