@@ -21,7 +21,7 @@ PROBABILITIES = np.arange(1, 256) / 256
 
 
 def _exact_run(name: str, depth: int) -> Measured:
-    samples = {4: 10 * MILLION, 16: 2 * MILLION}.get(depth, MILLION)
+    samples = {4: 6 * MILLION, 16: 2 * MILLION}.get(depth, MILLION)
     return network(name, width=1, depth=depth, quick=samples, full=4 * samples)
 
 
