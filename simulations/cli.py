@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import cyclopts
 from cyclopts import App, CycloptsError, Parameter
@@ -40,9 +40,8 @@ class Outcome(NamedTuple):
 
 def main(module: str, arguments: Sequence[str] | None = None) -> int:
     """Run the command line of the twin in `module` and return the exit code."""
-    twin: Twin = importlib.import_module(module).TWIN
     words = list(sys.argv[1:] if arguments is None else arguments)
-    return guarded(lambda: _app(module, twin, words)(bare_resume(words)))
+    return guarded(lambda: _app(module, words)(bare_resume(words)))
 
 
 def guarded(command: Callable[[], Any]) -> int:
@@ -190,17 +189,21 @@ def versions() -> dict[str, str]:
     return found | {"device": f"{device.platform} {device.device_kind}"}
 
 
-def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
-    params_type: Any = twin.experiment.params
-    text = (importlib.import_module(module).__doc__ or "").partition("\n\n")[0]
-    app = application(f"python -m {module}", text)
-    chosen = any(w.split("=")[0] == f"--{twin.survey_over}" for w in words)
+def _app(module: str, words: Sequence[str]) -> App:
+    subject = importlib.import_module(module)
+    twins: dict[str, Twin] = getattr(subject, "TWINS", None) or {"": subject.TWIN}
+    first = next(iter(twins))
+    params_type: Any = twins[first].params
+    kinds: Any = Literal.__getitem__(tuple(twins))
+    several = Parameter(parse=len(twins) > 1)
+    app = application(f"python -m {module}", (subject.__doc__ or "").partition("\n\n")[0])
 
     @app.default
     def command(
-        params: Annotated[params_type, Parameter(name="*")] = None,
         *,
-        samples: int = twin.samples,
+        quantity: Annotated[kinds, several] = first,
+        params: Annotated[params_type, Parameter(name="*")] = None,
+        samples: int = twins[first].samples,
         seed: int = 1,
         workers: int = 1,
         dask: str | None = None,
@@ -214,6 +217,8 @@ def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
 
         Parameters
         ----------
+        quantity:
+            What to measure.
         samples:
             Number of independent networks.
         seed:
@@ -233,6 +238,7 @@ def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
         plot:
             Write a picture of measured against predicted (.svg, .pdf or .png).
         """
+        twin = twins[quantity]
         params = params or params_type()
         part = parse_shard(shard)
         if part[1] > 1 and not (out or resume):
@@ -241,11 +247,12 @@ def _app(module: str, twin: Twin, words: Sequence[str]) -> App:
             check_plot(plot)
         compute = engine(workers, dask)
         core.check_seed(seed)
+        chosen = any(w.split("=")[0] == f"--{twin.survey_over}" for w in words)
         chosen_params = [params] if chosen else list(twin.survey(params))
-        jobs = [Job(twin.experiment, p, samples) for p in chosen_params]
+        jobs = [Job(twin.experiment(p), p, samples) for p in chosen_params]
         store = open_store(out, resume or [])
         begin = time.perf_counter()
-        with progress_bar(twin.experiment.name) as progress:
+        with progress_bar(jobs[0].experiment.name) as progress:
             results = core.run(
                 jobs,
                 seed,
@@ -307,7 +314,7 @@ def record(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> dic
         for name, estimate in result.items()
     }
     return {
-        "experiment": twin.experiment.name,
+        "experiment": o.jobs[0].experiment.name,
         "params": params,
         "seed": o.seed,
         "samples": o.jobs[0].samples,

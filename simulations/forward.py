@@ -5,7 +5,12 @@ r"""The forward engine: random residual networks, simulated by their exact law o
 Exact law.  Given Y_{l-1}, the vector W_l phi(Y_{l-1}) is Gaussian with independent coordinates of
 variance |phi(Y_{l-1})|^2 / n, and W_l is used nowhere else.  So n normals z per layer in place of
 n^2 weights, W_l phi = |phi| n^{-1/2} z, give a path (Y_0, ..., Y_L) with the same law: not an
-approximation.  `sampler="explicit"` draws the weights themselves and is the oracle of the other.
+approximation.  For two columns a, b the rows of W_l [a b] are independent with covariance
+[a b]^T [a b] / n; with u = a/|a| and its factor written out,
+
+    W a = n^{-1/2} |a| z,   W b = n^{-1/2} (<u, b> z + |b - u <u, b>| z'),   z, z' ~ N(0, I_n).
+
+`sampler="explicit"` draws the weights themselves and is the oracle of the other.
 
 State arrays are width-major, (n, samples): the samples lie along the vector lanes.  Layers come in
 twos, each pair of normals (see `normals`) serving two consecutive layers.
@@ -24,7 +29,7 @@ from simulations.normals import pair
 
 State = TypeVar("State")
 Noise: TypeAlias = jax.Array
-"""One layer's randomness: z of shape (n, samples), or weights of shape (n, n, samples)."""
+"""One layer's randomness: z of shape (columns * n, samples), or weights (n, n, samples)."""
 
 STATE_SIZE = 1 << 15
 """Numbers in the state of one batch: it fits a core's second-level cache."""
@@ -37,6 +42,8 @@ class Shape(NamedTuple):
     batch: int
     dtype: str
     explicit: bool = False
+    columns: int = 1
+    """Vectors that each W_l is applied to."""
 
     def start(self, key: jax.Array) -> jax.Array:
         """Independent N(0, 1) in the shape of the state."""
@@ -45,7 +52,7 @@ class Shape(NamedTuple):
     def two_layers(self, key: jax.Array) -> tuple[Noise, Noise]:
         """The randomness of two consecutive layers."""
         n, samples = self.width, self.batch
-        shape = (n, n, samples) if self.explicit else (n, samples)
+        shape = (n, n, samples) if self.explicit else (self.columns * n, samples)
         return pair(key, shape, jnp.dtype(self.dtype).type)
 
 
@@ -61,6 +68,32 @@ def apply_weights(noise: Noise, phi: jax.Array) -> jax.Array:
     if noise.ndim == 3:
         return jnp.einsum("ijs,js->is", noise, phi) / jnp.sqrt(n).astype(phi.dtype)
     return jnp.sqrt(jnp.sum(phi * phi, axis=0) * phi.dtype.type(1 / n)) * noise
+
+
+def apply_weights_to_two(noise: Noise, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """W a and W b for one layer; a, b are (n, samples) and may vanish or be parallel."""
+    n = a.shape[0]
+    if noise.ndim == 3:
+        return apply_weights(noise, a), apply_weights(noise, b)
+    z, fresh = noise[:n], noise[n:]
+    length, u = polar(a)
+    along = jnp.sum(u * b, axis=0)
+    rest = polar(b - along * u)[0]  # not from |b|^2 - <u, b>^2, which cancels
+    root = a.dtype.type(n**-0.5)
+    return root * length * z, root * (along * z + rest * fresh)
+
+
+def polar(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """|x| and x / |x| over the first axis, both 0 for x = 0.
+
+    A long path may be tiny without being dead, so no square is taken before the largest entry is
+    divided out.
+    """
+    largest = jnp.max(jnp.abs(x), axis=0)
+    alive = largest > 0
+    scaled = x / jnp.where(alive, largest, 1)
+    length = jnp.where(alive, jnp.sqrt(jnp.sum(scaled * scaled, axis=0)), 1)
+    return largest * length, scaled / length
 
 
 def march(

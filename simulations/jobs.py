@@ -70,6 +70,7 @@ class Experiment:
     estimates(merged, params): named estimates; block_size(params): samples in a full block.
     `stream` is raised by hand whenever the numbers drawn for given parameters change; jobs of equal
     code(params) share compiled code, and so had better be computed by the same worker.
+    check(params): raises ValueError for parameters that have no meaning here.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Experiment:
     block_size: Callable[[Params], int]
     stream: int = 1
     code: Callable[[Params], Hashable] = lambda params: params
+    check: Callable[[Params], None] = lambda params: None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Job:
     def __post_init__(self) -> None:
         if not isinstance(self.samples, int | np.integer) or self.samples < 1:
             raise ValueError(f"samples must be an integer >= 1; got {self.samples}.")
+        self.experiment.check(self.params)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -121,8 +124,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Twin:
-    """What a simulation's command line offers; its module holds one as TWIN.
+    """What a simulation's command line offers; its module holds one as TWIN, or several as TWINS,
+    by the names that --quantity gives them.
 
+    experiment(params): what is simulated; params: their type.
     predictions(params): for estimates by name, what theory says ("predicted": of this very
     quantity; "limit": of its limit); it imports the theory twin when called.
     survey(params): what a run without a chosen `survey_over` goes through; survey_table(params,
@@ -130,7 +135,8 @@ class Twin:
     whether an estimate goes into the table of one run (`--json` has them all).
     """
 
-    experiment: Experiment
+    experiment: Callable[[Params], Experiment]
+    params: type
     samples: int
     predictions: Callable[[Params], dict[str, dict[str, float]]]
     survey_over: str

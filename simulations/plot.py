@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,15 +25,17 @@ def draw(
     predictions: Sequence[dict[str, Any]],
     twin: Twin,
 ) -> None:
-    """Write the picture: the headline over the surveyed sizes, or every predicted estimate."""
+    """Write the picture: the headline over the surveyed sizes, or every predicted estimate.
+
+    Where theory predicts none of a run's estimates, all that its table shows are drawn.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
     said = [k for k, p in predictions[0].items() if p.keys() & {"predicted", "limit"}]
     names = [k for k in said if isinstance(results[0].get(k), Estimate)]
+    names = names or [k for k, e in results[0].items() if isinstance(e, Estimate) and twin.shown(k)]
     survey = len(params) > 1
-    if not survey and not names:
-        raise ValueError("nothing to plot: theory predicts none of these estimates.")
     height = 4.0 if survey else 0.7 + 0.75 * len(names)
     figure = Figure(figsize=(7, height), layout="constrained")
     if survey:
@@ -40,9 +43,10 @@ def draw(
     else:
         axes = figure.subplots(len(names), squeeze=False)[:, 0]
         for ax, name in zip(axes, names, strict=True):
-            _one_estimate(ax, name, results[0][name], predictions[0][name])
-        axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
-    with matplotlib.rc_context({"svg.hashsalt": twin.experiment.name}):
+            _one_estimate(ax, name, results[0][name], predictions[0].get(name, {}))
+        if said:
+            axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+    with matplotlib.rc_context({"svg.hashsalt": twin.experiment(params[0]).name}):
         date = {".svg": "Date", ".pdf": "CreationDate"}.get(path.suffix)
         with replacing(path) as file:
             kind = path.suffix[1:]
@@ -63,7 +67,8 @@ def _over_sizes(
     errors = [Z * e.stderr for e in measured if isinstance(e, Estimate)]
     ax.axhline(0, color="0.8", lw=0.8)
     said = [p.get(twin.headline, {}).get("predicted", float("nan")) for p in predictions]
-    ax.plot(places, said, "_", ms=22, mew=2, color=PREDICTED, label="predicted")
+    if any(map(math.isfinite, said)):
+        ax.plot(places, said, "_", ms=22, mew=2, color=PREDICTED, label="predicted")
     ax.errorbar(places, values, errors, fmt="o", ms=4, color=MEASURED, label="measured")
     ax.set_xticks(places, [str(s) for s in sizes])
     ax.set_xlabel(twin.survey_over)

@@ -6,15 +6,16 @@ turns the sums made here into estimates.  Everything here sees only drawn number
 
 from __future__ import annotations
 
-import functools
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from simulations import forward
-from simulations.accumulators import Block, Counts, Moments
-from theory.activations import Activation, activation
+from simulations import coupled, forward
+from simulations.accumulators import Block, Moments
+from simulations.coupled import ROWS as ROWS
+from simulations.coupled import Dynamic, Static, rows, start_at, two_layers
+from theory.activations import Activation
 
 STATISTICS = (
     "alive",
@@ -34,23 +35,6 @@ STATISTICS = (
 )
 """Per sample, in the order of the rows of every moment; docs/depth_limit.md says what each is."""
 
-ROWS = ("", "_limit", "_step")
-"""Suffixes of the estimates: depth L, limit, difference to depth L/2."""
-
-Dynamic: TypeAlias = dict[str, Any]
-"""Numbers that may change without a new compilation: depth, horizon, records, start, bin edges."""
-
-
-class Static(NamedTuple):
-    """The part of the parameters that fixes compiled code."""
-
-    width: int
-    activation: str
-    dtype: str
-    explicit: bool
-    records: int
-    """Room for this many records; how many are made is a number."""
-
 
 class Path(NamedTuple):
     """A network on its way: its state and the sums taken along its path, per sample."""
@@ -64,84 +48,39 @@ class Path(NamedTuple):
     """Sum of h N / n."""
 
 
-@functools.lru_cache(maxsize=64)
-def compiled(kind: str, s: Static, lanes: int) -> Any:
-    """The jitted block function (key, count, dynamic) -> accumulators of "paths" or "coupling"."""
-    batch = forward.batch_size(s.width, s.explicit)
-    statistics = {"paths": _path_statistics, "coupling": _gap_statistics}[kind]
-    f = activation(s.activation)  # outside the jit: a user's function is tried out on numbers
-
-    def block(key: jax.Array, count: jax.Array, d: Dynamic) -> Block:
-        return forward.accumulate(key, count, batch, lambda k, v: statistics(k, v, f, s, d), lanes)
-
-    return jax.jit(block)
-
-
-def _start(key: jax.Array, s: Static, d: Dynamic) -> tuple[Any, jax.Array, jax.Array]:
-    """Shape of the batch, key of the layers, and Y_0."""
-    shape = forward.Shape(s.width, forward.batch_size(s.width, s.explicit), s.dtype, s.explicit)
-    first, layers = jax.random.split(key)
-    y = jnp.where(d["random_start"], shape.start(first), 1)
-    return shape, layers, d["scale"] * y
-
-
-def _two_layers(f: Activation, d: Dynamic) -> Any:
-    """Advance the fine network by two layers and the coarse one by their sum."""
-
-    def layer(path: Path, noise: jax.Array, h: jax.Array) -> Path:
-        y = path.y
-        phi = f(y)
-        square = jnp.sum(phi * phi, axis=0)
-        dy = forward.apply_weights(noise, phi)
-        alive = square > 0
-        increment = jnp.sum(phi * f.derivative(y) * dy, axis=0) / jnp.where(alive, square, 1)
-        return Path(
-            y + dy,
-            path.martingale + jnp.where(alive, increment, 0),
-            path.active + h * jnp.sum(y > 0, axis=0, dtype=y.dtype),
-            path.energy + h * square * y.dtype.type(1 / y.shape[0]),
-        )
-
-    def advance(state: Any, noise1: jax.Array, noise2: jax.Array) -> Any:
-        fine, coarse, done, *rest = state
-        h = d["h"]
-        # An odd depth ends with half a pair: the second layer then has step zero.
-        h2 = jnp.where(done + 2 <= d["depth"], h, 0).astype(h.dtype)
-        noise1, noise2 = jnp.sqrt(h) * noise1, jnp.sqrt(h2) * noise2
-        fine = layer(layer(fine, noise1, h), noise2, h2)
-        coarse = layer(coarse, noise1 + noise2, h + h2)
-        return (fine, coarse, done + 2, *rest)
-
-    return advance
-
-
-def _path_statistics(
+def path_statistics(
     key: jax.Array, valid: jax.Array, f: Activation, s: Static, d: Dynamic
 ) -> Block:
-    """Moments of every statistic, fine and extrapolated, at every recorded time."""
-    shape, layers, start = _start(key, s, d)
-    zero = jnp.zeros(shape.batch, s.dtype)
-    state = (Path(start, zero, zero, zero),) * 2 + (0,)
-    pairs = (d["depth"] + 1) // 2 // d["records"]
-    two_layers = _two_layers(f, d)
+    """Moments of every statistic at every recorded time, and the law of the first coordinate."""
+    model = coupled.Model(
+        size=len(STATISTICS),
+        start=lambda key, shape: _start(start_at(key, shape, d)),
+        layer=lambda path, noise, h: _layer(f, path, noise, h),
+        observe=lambda start, both, time: _observe(f, start.y, both, time, d),
+        moments=_moments,
+        law=lambda path: ("neuron", path.y[0], True),
+    )
+    return coupled.recorded("paths", model, key, valid, s, d)
 
-    def segment(record: jax.Array, carry: tuple[Any, Block]) -> tuple[Any, Block]:
-        state, block = carry
-        here = jax.random.fold_in(layers, record)
-        state = forward.march(here, pairs, shape, state, two_layers)
-        both = jax.tree.map(lambda fine, coarse: jnp.stack([fine, coarse]), *state[:2])
-        time = d["time"] * (record + 1).astype(s.dtype) / d["records"]
-        # Without the barrier XLA spends seconds fusing all statistics into all of their sums.
-        observed = jax.lax.optimization_barrier(_observe(f, start, both, time, d))
-        now = _moments(observed, valid)
-        return state, jax.tree.map(lambda all_, one: all_.at[record].set(one), block, now)
 
-    zeros = jnp.zeros((s.records, len(ROWS), len(STATISTICS)))
-    empty: Block = {"paths": Moments(*(zeros,) * 5)}
-    state, block = jax.lax.fori_loop(0, d["records"], segment, (state, empty))
-    if d["edges"].shape[0]:
-        block["neuron"] = Counts.of(state[0].y[0], d["edges"], valid)
-    return dict(block)
+def _start(y: jax.Array) -> Path:
+    zero = jnp.zeros(y.shape[1], y.dtype)
+    return Path(y, zero, zero, zero)
+
+
+def _layer(f: Activation, path: Path, noise: jax.Array, h: jax.Array) -> Path:
+    y = path.y
+    phi = f(y)
+    square = jnp.sum(phi * phi, axis=0)
+    dy = forward.apply_weights(noise, phi)
+    alive = square > 0
+    increment = jnp.sum(phi * f.derivative(y) * dy, axis=0) / jnp.where(alive, square, 1)
+    return Path(
+        y + dy,
+        path.martingale + jnp.where(alive, increment, 0),
+        path.active + h * jnp.sum(y > 0, axis=0, dtype=y.dtype),
+        path.energy + h * square * y.dtype.type(1 / y.shape[0]),
+    )
 
 
 class Observed(NamedTuple):
@@ -195,7 +134,7 @@ WHERE = {
 VARIANCE = STATISTICS.index("var_q")
 
 
-def _moments(o: Observed, valid: jax.Array) -> Block:
+def _moments(o: Observed, valid: jax.Array) -> Moments:
     """Rows of every moment, as ROWS: depth L, extrapolated limit, depth L minus depth L/2."""
     both = o.alive[0] & o.alive[1]
     alive = jnp.stack([o.alive[0], both, both]) & valid
@@ -208,33 +147,27 @@ def _moments(o: Observed, valid: jax.Array) -> Block:
     # for the difference of two coupled networks.  A batch is one sample of a variance.
     q = o.q.astype(jnp.float64)
     spread = jnp.var(jnp.stack([q, jnp.log(jnp.where(q > 0, q, 1))], axis=1), axis=2, ddof=1)
-    moments = Moments.of(_rows(o.values), where)
+    moments = Moments.of(rows(o.values), where)
     full = jnp.all(valid)
     count, mean = (
         field.at[:, VARIANCE:].set(jnp.where(full, value, 0))
-        for field, value in ((moments.n, 1.0), (moments.mean, _rows(spread)))
+        for field, value in ((moments.n, 1.0), (moments.mean, rows(spread)))
     )
-    return {"paths": moments._replace(n=count, mean=mean)}
+    return moments._replace(n=count, mean=mean)
 
 
-def _rows(x: jax.Array) -> jax.Array:
-    """From the fine and the coarse value to the three rows."""
-    return jnp.stack([x[0], 2 * x[0] - x[1], x[0] - x[1]])
-
-
-def _gap_statistics(
-    key: jax.Array, valid: jax.Array, f: Activation, s: Static, d: Dynamic
-) -> Block:
+def gap_statistics(key: jax.Array, valid: jax.Array, f: Activation, s: Static, d: Dynamic) -> Block:
     """Moments of sup_l |Y_l - Y'_l|^2 / n over the layers common to the coupled networks."""
-    shape, layers, start = _start(key, s, d)
-    zero = jnp.zeros(shape.batch, s.dtype)
-    two_layers = _two_layers(f, d)
+    shape = s.shape
+    first, layers = jax.random.split(key)
+    start = _start(start_at(first, shape, d))
+    advance_both = two_layers(lambda path, noise, h: _layer(f, path, noise, h), d)
 
     def advance(state: Any, noise1: jax.Array, noise2: jax.Array) -> Any:
-        fine, coarse, done, largest = two_layers(state, noise1, noise2)
+        fine, coarse, done, largest = advance_both(state, noise1, noise2)
         gap = jnp.mean((fine.y - coarse.y) ** 2, axis=0)
         return fine, coarse, done, jnp.maximum(largest, gap)
 
-    state = (Path(start, zero, zero, zero),) * 2 + (0, zero)
+    state = (start, start, 0, jnp.zeros(shape.batch, s.dtype))
     state = forward.march(layers, (d["depth"] + 1) // 2, shape, state, advance)
     return {"gap": Moments.of(state[3][None], valid)}

@@ -81,6 +81,20 @@ MISTAKES = [
     ("--plot a.gif", '--plot must end in .svg, .pdf or .png; got "a.gif".'),
     ("--plot nowhere/a.svg", "nowhere does not exist."),
     ("--edges 1", "Unknown option: --edges"),
+    ("--quantity norm", 'Invalid value "norm" for --quantity. Choose from: "log_ratio", "active"'),
+    ("--direction up", 'Invalid value "up" for --direction.'),
+    ("--direction ones --width 4", "--direction has no meaning for log_ratio and active; leave it"),
+    ("--quantity pre_norm --correlation 0.5", "--correlation has no meaning for pre_norm; leave"),
+    ("--quantity tangent --correlation 0.5", "--correlation has no meaning for tangent; leave it"),
+    ("--quantity correlation --direction ones", "--direction has no meaning for correlation;"),
+    ("--quantity correlation --start 1", "--start has no meaning for correlation; leave it out."),
+    ("--quantity correlation --correlation 2", "--correlation must be from -1 to 1; got 2.0."),
+    ("--quantity correlation --correlation nan", "--correlation must be from -1 to 1; got nan."),
+    ("--quantity pre_norm --start 0", "--start must not be 0 for pre_norm"),
+    ("--quantity determinant --width 50", "--width must be at most 16 for determinant or gradient"),
+    ("--quantity gradient --sampler explicit --width 50", "--width must be at most 16 for determ"),
+    ("--quantity gradient --records 2 --width 4", "--records has no meaning for gradient by its"),
+    ("--quantity gradient --depth 9999999 --width 4", "--depth 9999999 is too much for a gradient"),
 ]
 
 
@@ -212,6 +226,52 @@ def test_json_of_one_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"value", "stderr", "samples", "predicted"} <= estimate.keys()
     assert "limit" in record["estimates"]["log_ratio"]
     assert {"python", "jax", "numpy", "device", "deepverdict"} <= record["versions"].keys()
+
+
+QUANTITIES = {
+    "log_ratio": ("paths", "log_ratio_limit"),
+    "active": ("paths", "active_count_limit"),
+    "pre_norm": ("pre_norm", "log_pre_norm_limit"),
+    "tangent": ("tangent", "tangent_limit"),
+    "gradient": ("gradient", "gradient"),
+    "gradient --sampler explicit": ("jacobian", "gradient"),
+    "determinant": ("jacobian", "log_det_limit"),
+    "correlation": ("correlation", "correlation_limit"),
+}
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_every_quantity(quantity: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--quantity", *quantity.split(), "--width", "2", "--depth", "8", "--samples", "1000"]
+    assert cli.main(TWIN, [*words, "--json", "--plot", "a.svg"]) == 0
+    record = strict(capsys.readouterr().out)
+    experiment, headline = QUANTITIES[quantity]
+    assert record["experiment"] == f"depth_limit/{experiment}"
+    assert math.isfinite(record["estimates"][headline]["value"])
+    if headline in ("log_pre_norm_limit", "tangent_limit"):
+        assert record["estimates"][headline]["predicted"] == 0
+    if quantity == "determinant":
+        predicted = record["estimates"][headline]["predicted"]
+        assert predicted == pytest.approx(-0.25 * 0.75 * (4 / 3 + 1.3063) / 2, abs=2e-3)
+    assert Path("a.svg").exists()
+
+
+def test_active_is_the_same_run(capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for quantity in ("log_ratio", "active"):
+        assert cli.main(TWIN, [*SMALL, "--json", "--quantity", quantity]) == 0
+        said.append(strict(capsys.readouterr().out)["estimates"])
+    assert said[0] == said[1]
+
+
+@pytest.mark.slow
+def test_survey_of_a_quantity(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--quantity", "determinant", "--depth", "8", "--samples", "500", "--plot", "a.svg")
+    assert cli.main(TWIN, words) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0][:4] == ["width", "depth", "log", "det"]
+    assert [row[0] for row in rows[1:-1]] == ["1", "2", "3", "4", "6", "10"]
+    assert Path("a.svg").exists()
 
 
 def test_json_of_a_survey_and_of_a_law(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,8 @@ def survey_table(params: Any, results: Any) -> list[list[str]]:
 
 
 TWIN = Twin(
-    experiment=TOY,
+    experiment=lambda p: TOY,
+    params=Params,
     samples=1000,
     predictions=lambda p: {"x": {"predicted": p.mean}},
     survey_over="size",

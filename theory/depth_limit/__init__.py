@@ -26,6 +26,13 @@ activation), `mean_field` (infinite width), `finite_depth` (exact facts about ne
 `symbolic` (computer-algebra proofs).  Formulas are derived; the paper's wording was not seen.
 """
 
+from theory.depth_limit.correlation import (
+    CorrelationStart,
+    correlation_bracket,
+    correlation_drift,
+    correlation_start,
+    infinite_width_correlation,
+)
 from theory.depth_limit.estimates import active_count, log_ratio
 from theory.depth_limit.finite_depth import (
     OneLayerMoments,
@@ -40,6 +47,7 @@ from theory.depth_limit.large_width import (
     width_corrections,
     width_corrections_by_clock,
 )
+from theory.depth_limit.long_run import hardy_bound, long_run_rate
 from theory.depth_limit.mean_field import infinite_width_variance, limit_variance
 from theory.depth_limit.ornstein_uhlenbeck import (
     OrnsteinUhlenbeckLaw,
@@ -48,11 +56,24 @@ from theory.depth_limit.ornstein_uhlenbeck import (
     ou_law,
     ou_quantile,
 )
+from theory.depth_limit.pre_norm import (
+    log_determinant,
+    log_norm_bias_bound,
+    lyapunov_exponents,
+    one_layer_log_growth,
+    pre_norm_rate_at_zero,
+    tangent_rate_at_zero,
+)
+from theory.depth_limit.rates import (
+    critical_slope,
+    critical_variance,
+    log_norm_rate_at_zero,
+    two_slope_tau,
+)
 from theory.depth_limit.small_time import (
     active_count_at_zero,
     constant_rate_active_count,
     constant_rate_log_ratio,
-    log_norm_rate_at_zero,
     log_norm_rate_at_zero_exact,
     mean_post_activation_norm,
     small_time_coefficient,
@@ -61,6 +82,7 @@ from theory.depth_limit.width_one import WidthOneLaw, width_one_law, width_one_l
 from theory.depth_limit.width_two import active_count_two, log_ratio_two
 
 __all__ = [
+    "CorrelationStart",
     "OneLayerMoments",
     "OrnsteinUhlenbeckLaw",
     "WidthCorrections",
@@ -70,22 +92,37 @@ __all__ = [
     "active_count_two",
     "constant_rate_active_count",
     "constant_rate_log_ratio",
+    "correlation_bracket",
+    "correlation_drift",
+    "correlation_start",
+    "critical_slope",
+    "critical_variance",
     "excess_kurtosis_coefficient",
     "extinction_bound",
+    "hardy_bound",
+    "infinite_width_correlation",
     "infinite_width_variance",
     "limit_variance",
+    "log_determinant",
+    "log_norm_bias_bound",
     "log_norm_rate_at_zero",
     "log_norm_rate_at_zero_exact",
     "log_ratio",
     "log_ratio_two",
+    "long_run_rate",
+    "lyapunov_exponents",
     "mean_post_activation_norm",
+    "one_layer_log_growth",
     "one_layer_moments",
     "ou_activation",
     "ou_critical_time",
     "ou_law",
     "ou_quantile",
+    "pre_norm_rate_at_zero",
     "skewness_coefficient",
     "small_time_coefficient",
+    "tangent_rate_at_zero",
+    "two_slope_tau",
     "two_width_first_layer",
     "width_corrections",
     "width_corrections_by_clock",

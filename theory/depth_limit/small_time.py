@@ -14,17 +14,11 @@ import numpy as np
 from scipy import special
 
 from theory.depth_limit._common import nonnegative, whole
-
-
-def log_norm_rate_at_zero(width: int) -> float:
-    """r_n = d/dt E[log|phi(X_t)| given N_0 > 0] at t = 0+; negative up to n = 3, then positive."""
-    n = whole(width, "width")
-    alive = _alive(n)
-    return (n - 4 * alive) / (4 * n * alive)
+from theory.depth_limit.rates import log_norm_rate_at_zero as log_norm_rate_at_zero
 
 
 def log_norm_rate_at_zero_exact(width: int) -> Fraction:
-    """The same rate as a fraction, by summing over the binomial number of active neurons."""
+    """The rate of ReLU at time 0 as a fraction, by summing over the number of active neurons."""
     n = whole(width, "width")
     total, term = 0, 1
     for k in range(1, n + 1):
