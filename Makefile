@@ -11,6 +11,9 @@ export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
+# Threads of linear algebra that wait for each other are slow beside the workers of a simulation.
+export OPENBLAS_NUM_THREADS := 1
+
 # Compiled simulations are kept beside the libraries they were compiled with, for this machine.
 export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.venv/compiled
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0.3

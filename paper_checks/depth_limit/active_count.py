@@ -175,7 +175,7 @@ CLAIMS = (
         provenance="derived",
         kind="formula",
         statement=r"Given $N_0 > 0$ the mean active count at time $t$ is that of C8 at $n = 2$ and"
-        r" of its interpolation to infinite width at $n \ge 3$.",
+        r" of C15 at $n = 3$, 4, 6 and 10.",
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
         cases=(

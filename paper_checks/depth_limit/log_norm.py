@@ -254,7 +254,7 @@ CLAIMS = (
         kind="formula",
         statement=r"$\mathbb{E}[\log(|\phi(X_1)|/|\phi(X_0)|) \mid N_0 > 0] = \frac1n\int_0^1"
         r" (\frac12\mathbb{E}[A_s \mid N_0 > 0] - 1)\,ds$ with the decreasing active count of C8"
-        r" ($n = 2$) and its interpolation to infinite width.",
+        r" ($n = 2$) and C15 ($n = 3$, 4, 6, 10).",
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
         cases=(

@@ -31,14 +31,17 @@ def predictions(p: Params) -> Said:
     if p.start is None:
         limit = theory.limit_variance(p.activation, p.q0, t)
         said["q"] = said["q_limit"] = {"limit": limit}
-    if p.activation != "relu" or p.start is not None:
+    slope = two_slope(p)
+    if slope is None or p.start is not None:
         return said
     for name, prediction in (
-        ("log_ratio", theory.log_ratio(n, t)),
-        ("active_count", theory.active_count(n, t)),
+        ("log_ratio", theory.log_ratio(n, t, slope)),
+        ("active_count", theory.active_count(n, t, slope)),
     ):
         said[name] = {"limit": prediction.value, "limit_error": prediction.error}
         said[f"{name}_limit"] = {"predicted": prediction.value, "error": prediction.error}
+    if slope:
+        return said
     if n == 1:
         law = theory.width_one_law(p.depth, time=t)
         said["log_ratio"]["predicted"] = law.mean_log
@@ -54,6 +57,16 @@ def predictions(p: Params) -> Said:
             said[name] = {"limit": value, "limit_error": error}
             said[f"{name}_limit"] = {"predicted": value, "error": error}
     return said
+
+
+def two_slope(p: Params) -> float | None:
+    """a where phi(x) = x for x > 0 and a x for x < 0; None for another activation."""
+    from theory.activations import activation
+
+    f = activation(p.activation)
+    if not f.homogeneous or f(1.0) != 1:
+        return None
+    return -float(f(-1.0))
 
 
 WIDTHS = (1, 2, 3, 4, 6, 10, 50)
@@ -83,9 +96,10 @@ def survey_table(params: Sequence[Params], results: Sequence[Result]) -> list[li
         measured = result["log_ratio_limit"]
         assert isinstance(measured, Estimate), "log_ratio_limit is a mean"
         row = [str(p.width), str(p.depth), f"{measured.value:.5f}", f"{measured.stderr:.5f}"]
-        if p.activation == "relu":
-            predicted = theory.log_ratio(p.width, p.time)
-            constant = theory.constant_rate_log_ratio(p.width, p.time)
+        slope = two_slope(p)
+        if slope is not None:
+            predicted = theory.log_ratio(p.width, p.time, slope)
+            constant = theory.log_norm_rate_at_zero(p.width, p.activation) * p.time
             refuted = abs(measured.value - constant) > z * measured.stderr
             row += [f"{predicted.value:.5f}", f"{predicted.error:.5f}", f"{constant:.5f}"]
             row.append("REFUTED" if refuted else "not refuted")

@@ -33,7 +33,12 @@ from theory.depth_limit.correlation import (
     correlation_start,
     infinite_width_correlation,
 )
-from theory.depth_limit.estimates import active_count, log_ratio
+from theory.depth_limit.estimates import (
+    WidthExpansion,
+    active_count,
+    log_ratio,
+    width_expansion,
+)
 from theory.depth_limit.finite_depth import (
     OneLayerMoments,
     extinction_bound,
@@ -44,6 +49,7 @@ from theory.depth_limit.large_width import (
     WidthCorrections,
     excess_kurtosis_coefficient,
     skewness_coefficient,
+    two_slope_activity_deficit,
     width_corrections,
     width_corrections_by_clock,
 )
@@ -86,6 +92,7 @@ __all__ = [
     "OneLayerMoments",
     "OrnsteinUhlenbeckLaw",
     "WidthCorrections",
+    "WidthExpansion",
     "WidthOneLaw",
     "active_count",
     "active_count_at_zero",
@@ -122,10 +129,12 @@ __all__ = [
     "skewness_coefficient",
     "small_time_coefficient",
     "tangent_rate_at_zero",
+    "two_slope_activity_deficit",
     "two_slope_tau",
     "two_width_first_layer",
     "width_corrections",
     "width_corrections_by_clock",
+    "width_expansion",
     "width_one_law",
     "width_one_log_cdf",
 ]

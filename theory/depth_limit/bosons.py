@@ -46,7 +46,7 @@ class Orbitals(NamedTuple):
     """
 
     level: Array
-    odd: Array
+    odd: np.ndarray[Any, np.dtype[np.bool_]]
     z: Array
     """Quadrature nodes, z > 0."""
     values: Array

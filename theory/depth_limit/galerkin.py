@@ -16,8 +16,8 @@ in a nearly constant proportion.  So from two levels the value is taken on the l
 agree, `filled + share (bare - filled)` with the share (from 0 to 1) that makes the two levels
 equal.  Stated error: a quarter of the gap at the finer level (less where the share is near 0, as it
 is at small times), what the two levels still differ by, and FLOOR.  Beyond time 2 the bare form
-alone is used; its stated error is twice what a lower level and another scale c change.  Both
-statements were tested against width 2, infinite width and finer levels, not proved.
+alone is used; its stated error is (2 + t/4) times what a lower level and another scale change.
+Both statements were tested against width 2, infinite width and finer levels, not proved.
 
 E log ratio = (1/2n) int E[A_s | alive] ds - t/n; every integral is exact in each mode.
 """
@@ -37,7 +37,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 NARROW = {2: (20, 30, 0.05), 3: (14, 18, 0.07)}
 """Two levels and the scale c up to time 2, by width; smaller scales converge less regularly."""
-MIDDLE, WIDE = (10, 14, 0.1), (10, 12, 0.1)
+MIDDLE, WIDE = (10, 14, 0.1), (12, 14, 0.1)
 """The same up to width 10, and above; at most about 7000 states."""
 SHORT = 2.0
 """Up to this time the fine bases are used."""
@@ -120,7 +120,7 @@ def _predict(
             for choice in ((level, scale), (level - 2, scale), (level, other))
         )
         spread = abs(best - coarser) + abs(best - wider)
-        return Prediction(best, 2 * spread + FLOOR * duration, METHOD)
+        return Prediction(best, (2 + time / 4) * spread + FLOOR * duration, METHOD)
     coarse, fine = ((filled(c, time), bare(c)) for c in _two_levels(width))
     return agreed(coarse, fine, FLOOR * (1 + time) * duration)
 

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from theory.depth_limit._common import integral_from_zero, nonnegative
+from theory.depth_limit._common import integral_from_zero, nonnegative, real
 
 LARGEST_TIME = 1000.0
 """Beyond it e^{s/2} nears the largest double."""
@@ -85,6 +85,18 @@ def excess_kurtosis_coefficient(time: float) -> float:
 def activity_deficit(time: float) -> float:
     """a(s) = (theta - sin theta cos theta)/pi, theta = arccos(e^{-s/4}): lim n/2 - E[A_s]."""
     return float(_activity_deficit(np.array([time]))[0])
+
+
+def two_slope_activity_deficit(slope: float, time: float) -> float:
+    """lim n/2 - E[A_s] for phi(x) = x, x > 0, and slope x, x <= 0, |slope| <= 1 (claim C17 v).
+
+    ((1 - a^2)/(1 + a^2)) a(s (1 + a^2)), with a(s) that of ReLU: the clock's own part of neuron i
+    has the two halves' difference, and the deterministic clock runs 1 + a^2 times as fast.
+    """
+    a, s = abs(real(slope, "slope")), nonnegative(time)
+    if a > 1:
+        raise ValueError(f"slope must be from -1 to 1 here, not {slope!r}.")
+    return (1 - a * a) / (1 + a * a) * activity_deficit((1 + a * a) * s)
 
 
 def activity_deficit_integral(time: float) -> float:
