@@ -1,11 +1,25 @@
 """Infinite-depth limit of finite-width residual networks (Hayou, arXiv:2210.00688).
 
-Numbers C1 to C13 are those of the notes on the paper; only the abstract was confirmed in the
+Numbers C1 to C22 are those of the notes on the paper; only the abstract was confirmed in the
 source, so no theorem number of the paper is given, and no wording is a quotation.
 """
 
 from paper_checks.core import Claim
-from paper_checks.depth_limit import active_count, large_width, limit, log_norm, width_one
+from paper_checks.depth_limit import (
+    active_count,
+    determinant,
+    every_width,
+    large_width,
+    limit,
+    log_norm,
+    long_horizon,
+    pre_norm,
+    smooth,
+    tangents,
+    two_inputs,
+    two_slopes,
+    width_one,
+)
 
 _BY_TOPIC = (
     *limit.CLAIMS,
@@ -13,6 +27,14 @@ _BY_TOPIC = (
     *log_norm.CLAIMS,
     *active_count.CLAIMS,
     *large_width.CLAIMS,
+    *every_width.CLAIMS,
+    *two_slopes.CLAIMS,
+    *smooth.CLAIMS,
+    *long_horizon.CLAIMS,
+    *pre_norm.CLAIMS,
+    *tangents.CLAIMS,
+    *determinant.CLAIMS,
+    *two_inputs.CLAIMS,
 )
 
 

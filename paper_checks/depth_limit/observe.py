@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from paper_checks.core import Case, Computed, Measured, Sampling, measured
+from paper_checks.estimates import combine
 from paper_checks.rules import proof
 from paper_checks.symbolic import equal
-from paper_checks.verdict import Checked
-from simulations.core import Estimate, Result
+from paper_checks.verdict import Checked, Verdict
+from simulations.core import Estimate, Experiment, Result
 from simulations.depth_limit import COUPLING, PATHS, Params
 
 MILLION = 1_000_000
@@ -39,9 +40,11 @@ def standard(width: int, name: str) -> Measured:
     )
 
 
-def network(name: str, *, quick: int, full: int, **params: Any) -> Measured:
+def network(
+    name: str, *, quick: int, full: int, experiment: Experiment = PATHS, **params: Any
+) -> Measured:
     """An estimate of one run with these parameters."""
-    return measured(PATHS, Params(**params), name, quick=quick, full=full)
+    return measured(experiment, Params(**params), name, quick=quick, full=full)
 
 
 def over(
@@ -59,7 +62,29 @@ def over(
     samplings = tuple(
         Sampling(experiment, Params(**{vary: v, **params}), quick, full) for v in values
     )
+    return _reduced(samplings, name, reduce)
 
+
+def rate(
+    name: str, start: float, end: float, *, layers: int, quick: int, full: int, **params: Any
+) -> Measured:
+    """Mean rate of an estimate between two horizons, each from its own independent run.
+
+    `layers` per unit of time, so that both runs have the same bias per unit of time.  From
+    `start` = 0 on it is the estimate at `end`, divided by it.
+    """
+    length = end - start
+    signs = {start: -1 / length, end: 1 / length} if start else {end: 1 / end}
+    samplings = tuple(
+        Sampling(PATHS, Params(time=t, depth=round(layers * t), **params), quick, full)
+        for t in signs
+    )
+    return _reduced(samplings, name, partial(combine, list(signs.values())))
+
+
+def _reduced(
+    samplings: tuple[Sampling, ...], name: str, reduce: Callable[[list[Estimate]], Estimate]
+) -> Measured:
     def chosen(results: list[Result]) -> Estimate:
         estimates = [r[name] for r in results]
         if not all(isinstance(e, Estimate) for e in estimates):
@@ -80,7 +105,17 @@ class Identity(NamedTuple):
 
 
 def _vanishes(identity: Identity, constant: Any) -> Checked:
-    return equal(identity.residual(constant), 0)
+    """Proved for all functions that are left open; refuted by the exponential in their place."""
+    import sympy
+    from sympy.core.function import AppliedUndef
+
+    residual = identity.residual(constant)
+    checked = equal(residual, 0)
+    functions = {f.func for f in sympy.sympify(residual).atoms(AppliedUndef)}
+    if checked[0] is Verdict.PROVED or not functions:
+        return checked
+    tried = equal(residual.subs({f: sympy.exp for f in functions}).doit(), 0)
+    return tried if tried[0] is Verdict.REFUTED else checked
 
 
 def _same(value: Any) -> Any:

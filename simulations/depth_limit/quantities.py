@@ -127,13 +127,12 @@ def norm_predictions(p: Params) -> Said:
 
 
 def determinant_predictions(p: Params) -> Said:
-    """E log |det J_t| = -(1 - 2^-n) (E[log ratio | N_0 > 0] + t/n) for ReLU."""
+    """For ReLU E log |det J_t| follows from the active count."""
     from theory import depth_limit as theory
 
     said = {k: v for k, v in norm_predictions(p).items() if k.startswith("nuclear")}
     if p.activation == "relu" and p.start is None:
-        ratio, alive = theory.log_ratio(p.width, p.time), 1 - 0.5**p.width
-        value, error = -alive * (ratio.value + p.time / p.width), alive * ratio.error
+        value, error, _ = theory.log_determinant(p.width, p.time)
         said["log_det"] = {"limit": value, "limit_error": error}
         said["log_det_limit"] = {"predicted": value, "error": error}
     return said
