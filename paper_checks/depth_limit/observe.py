@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from paper_checks.rules import proof
 from paper_checks.symbolic import equal
 from paper_checks.verdict import Checked, Verdict
 from simulations.core import Estimate, Experiment, Result
-from simulations.depth_limit import COUPLING, PATHS, Params
+from simulations.depth_limit import CORRELATION, COUPLING, PATHS, Params
 
 MILLION = 1_000_000
 
@@ -30,6 +30,19 @@ BUDGET = {
     50: (WIDE_DEPTH, 20_000, 4 * MILLION),
 }
 """Depth and samples (quick, full) of the standard run at each width, horizon 1."""
+
+
+LATE_PAIRS: dict[str, Any] = {
+    "experiment": CORRELATION,
+    "width": 2,
+    "depth": 1440,
+    "time": 60.0,
+    "records": 4,
+    "correlation": 0.3,
+    "quick": 32_000,
+    "full": 300_000,
+}
+"""Two inputs run to T = 60 with 24 layers per unit of time; records at t = 15, 30, 45 and 60."""
 
 
 def standard(width: int, name: str) -> Measured:
@@ -92,6 +105,19 @@ def _reduced(
         return reduce([e for e in estimates if isinstance(e, Estimate)])
 
     return Measured(samplings, chosen)
+
+
+def weighted(weights: Sequence[float], parts: Sequence[Measured]) -> Measured:
+    """A linear combination of estimates, each of a run of its own."""
+
+    def reduce(results: list[Result]) -> Estimate:
+        left = iter(results)
+        found = [part.reduce([next(left) for _ in part.samplings]) for part in parts]
+        if not all(isinstance(e, Estimate) for e in found):
+            raise ValueError("laws have no linear combination.")
+        return combine(weights, [e for e in found if isinstance(e, Estimate)])
+
+    return Measured(tuple(s for part in parts for s in part.samplings), reduce)
 
 
 class Identity(NamedTuple):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from paper_checks.core import Case, Claim, Measured, Verdict, measured
-from paper_checks.depth_limit.observe import MILLION, proved
-from paper_checks.estimates import combine
+from paper_checks.depth_limit.observe import MILLION, proved, weighted
 from paper_checks.rules import mean_within, ordered
-from simulations.core import Estimate, Experiment, Result
+from simulations.core import Experiment
 from simulations.depth_limit import PRE_NORM, Params
 from theory import depth_limit as theory
 from theory.depth_limit import symbolic
@@ -16,19 +13,6 @@ from theory.prediction import Prediction
 
 SHORT, SHORT_DEPTH = 0.01, 16
 """Horizon and depth of the rates at 0+: 0.01 is in time what 0.1 is in X."""
-
-
-def weighted(weights: Sequence[float], parts: Sequence[Measured]) -> Measured:
-    """A linear combination of estimates, each of a run of its own."""
-
-    def reduce(results: list[Result]) -> Estimate:
-        left = iter(results)
-        found = [part.reduce([next(left) for _ in part.samplings]) for part in parts]
-        if not all(isinstance(e, Estimate) for e in found):
-            raise ValueError("laws have no linear combination.")
-        return combine(weights, [e for e in found if isinstance(e, Estimate)])
-
-    return Measured(tuple(s for part in parts for s in part.samplings), reduce)
 
 
 def constant_at_two(depth: int, time: float = 1.0) -> Prediction:
@@ -40,8 +24,8 @@ def constant_at_two(depth: int, time: float = 1.0) -> Prediction:
 def early(experiment: Experiment, name: str, width: int, activation: str = "relu") -> Measured:
     """Mean rate on [0, 0.01] of what `name` estimates."""
     params = Params(width=width, depth=SHORT_DEPTH, time=SHORT, activation=activation)
-    quick = 1_200_000 if width == 1 else 200_000
-    run = measured(experiment, params, name, quick=quick, full=MILLION)
+    full = (4 if width == 1 else 1) * MILLION
+    run = measured(experiment, params, name, quick=200_000, full=full)
     return weighted([1 / SHORT], [run])
 
 
@@ -86,6 +70,7 @@ def _one_layer(width: int) -> Case:
         predict=lambda: theory.one_layer_log_growth(width, ratio),
         rule=mean_within(0.03),
         mutants=mutants,
+        levels=("quick", "full") if width > 1 else ("full",),
     )
 
 
@@ -223,7 +208,7 @@ CLAIMS = (
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
         cases=(
-            _rate(1, "log_pre_norm"),
+            _rate(1, "log_pre_norm", full_only=True),
             _rate(3, "log_pre_norm"),
             _rate(3, "log_pre_norm_alive"),
             _rate(4, "log_pre_norm", full_only=True),
@@ -274,7 +259,7 @@ CLAIMS = (
         r" $n = 1$ and increases at $n = 3$ and 4.",
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
-        cases=(_sign(1), _sign(3), _sign(4, full_only=True)),
+        cases=(_sign(1, full_only=True), _sign(3), _sign(4, full_only=True)),
     ),
     Claim(
         id="depth_limit/C20.layers",
