@@ -268,7 +268,7 @@ CLAIMS = (
         provenance="derived",
         kind="formula",
         statement=r"In networks $\mathbb{E}\log(|\phi(X_1)|/|\phi(X_0)|)$ is that of the Galerkin"
-        r" method for slopes 1 and $a$, not $r_n(a)$: $n = 3$ at $a = 0.3$ and 0.5, $n = 2$ at 0.2.",
+        r" method for slopes 1 and $a$, not $r_n(a)$: $n = 3$ at $a = 0.3$, 0.5, $n = 2$ at 0.2.",
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
         cases=(
@@ -338,8 +338,8 @@ CLAIMS = (
         provenance="derived",
         kind="theorem",
         statement=r"For $a \ne 0$ and $n \ge 2$ the rate of $\mathbb{E}\log|\phi(X_t)|$ tends to"
-        r" $(n - 2)/(2n\tau_n(a))$ as $t \to \infty$, not to the $-1/(2n)$ of ReLU: networks run to"
-        r" $t = 40$ and 30, $n = 3$ at $a = 0.3$ (where it is not $r_3(a)$) and 0.5, $n = 4$ at 0.5.",
+        r" $(n - 2)/(2n\tau_n(a))$ as $t \to \infty$, not to the $-1/(2n)$ of ReLU: networks to"
+        r" $t = 40$ or 30, $n = 3$ at $a = 0.3$, 0.5 (where it is not $r_3(a)$), $n = 4$ at 0.5.",
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
         cases=(
