@@ -20,10 +20,13 @@ so every prediction about it is one about the active count E[A_s | N_0 > 0].  It
 n / (2 (1 - 2^-n)) and is *not* constant for 2 <= n < infinity (`active_count`), so the rate
 r_n = 1/(4 (1 - 2^-n)) - 1/n (`log_norm_rate_at_zero`) is exact at time 0 and for n = 1 only.
 
-Modules: `small_time` (time 0 and first order), `width_one`, `width_two` (exact laws),
-`large_width` (1/n expansions), `estimates` (every width), `ornstein_uhlenbeck` (n = 1, another
-activation), `mean_field` (infinite width), `finite_depth` (exact facts about networks),
-`symbolic` (computer-algebra proofs).  Formulas are derived; the paper's wording was not seen.
+Modules, ReLU unless said: `rates` (time 0, every activation), `small_time` (first order in time),
+`width_one`, `width_two` (exact laws), `bosons`, `galerkin`, `two_slopes` (every width; leaky ReLU),
+`large_width` (1/n expansions), `estimates` (the answer at any width), `long_run` (late times),
+`pre_norm` (norms before phi, tangents, the determinant), `correlation` (two inputs),
+`ornstein_uhlenbeck` (n = 1, another activation), `mean_field` (infinite width), `finite_depth`
+(exact facts about networks), `symbolic` (computer-algebra proofs).  Formulas are derived; the
+paper's wording was not seen.
 """
 
 from theory.depth_limit.correlation import (
