@@ -99,19 +99,22 @@ def _long_sign() -> Case:
     )
 
 
-def _long_count(time: float, sign: float) -> Case:
+def count_side(time: float, sign: float, run: dict[str, Any] = LONG, **more: Any) -> Case:
+    """The sign of E[A_t | N_0 > 0] - 2 in a run at width 4: that of the instantaneous rate."""
+    at = "" if time == run["time"] else f"@{time:g}"
     return Case(
         label=f"n = 4, E[A] - 2 at t = {time:g}",
         observe=over(
             (4,),
-            f"active_count_limit@{time:g}",
+            f"active_count_limit{at}",
             lambda e: e[0]._replace(value=e[0].value - 2),
             vary="width",
-            **{k: v for k, v in LONG.items() if k != "width"},
+            **{k: v for k, v in run.items() if k != "width"},
         ),
         predict=lambda: sign,
         rule=ordered(),
         mutants={"the other side of 2": lambda: -sign},
+        **more,
     )
 
 
@@ -234,6 +237,6 @@ CLAIMS = (
         r"|\phi(X_0)|) < 0$.",
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
-        cases=(_long_count(2.0, 1.0), _long_count(6.0, -1.0), _long_sign()),
+        cases=(count_side(2.0, 1.0), count_side(6.0, -1.0), _long_sign()),
     ),
 )

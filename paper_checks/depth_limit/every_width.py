@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from paper_checks.core import Case, Claim, Computed, Verdict
-from paper_checks.depth_limit.active_count import LONG
-from paper_checks.depth_limit.observe import network, over, proved
+from paper_checks.depth_limit.active_count import LONG, count_side
+from paper_checks.depth_limit.observe import network, proved
 from paper_checks.rules import identity, ordered
 from theory import depth_limit as theory
 from theory.depth_limit import galerkin, symbolic, two_slopes
@@ -118,24 +118,6 @@ def _zero(label: str, before: Any, after: Any, level: float) -> Case:
         predict=lambda: [1, -1],
         rule=identity(),
         mutants={"later": lambda: [1, 1], "earlier": lambda: [-1, -1]},
-    )
-
-
-def _simulated_count(time: float, sign: float, run: dict[str, Any], **more: Any) -> Case:
-    at = "" if time == run["time"] else f"@{time:g}"
-    return Case(
-        label=f"n = 4, E[A] - 2 at t = {time:g}",
-        observe=over(
-            (4,),
-            f"active_count_limit{at}",
-            lambda e: e[0]._replace(value=e[0].value - 2),
-            vary="width",
-            **{k: v for k, v in run.items() if k != "width"},
-        ),
-        predict=lambda: sign,
-        rule=ordered(),
-        mutants={"the other side of 2": lambda: -sign},
-        **more,
     )
 
 
@@ -282,12 +264,12 @@ CLAIMS = (
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
         cases=(
-            _simulated_count(2.0, 1.0, LONG),
-            _simulated_count(4.0, -1.0, LONG),
+            count_side(2.0, 1.0),
+            count_side(4.0, -1.0),
             _simulated_ratio(4.0, 1.0),
             _simulated_ratio(8.0, -1.0),
-            _simulated_count(2.4, 1.0, NEAR, levels=("full",)),
-            _simulated_count(3.2, -1.0, NEAR, levels=("full",)),
+            count_side(2.4, 1.0, NEAR, levels=("full",)),
+            count_side(3.2, -1.0, NEAR, levels=("full",)),
         ),
     ),
     Claim(
