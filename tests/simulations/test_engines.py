@@ -243,6 +243,8 @@ def test_interrupted_command_says_how_to_go_on(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever starts the tests in the background lets them inherit an ignored interrupt.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while process.poll() is None and lines(tmp_path / "a") < 3:
             time.sleep(0.01)
