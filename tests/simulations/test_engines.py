@@ -234,17 +234,22 @@ def _processes_in(folder: Path) -> list[str]:
     return [command for command in found if command]
 
 
+HEARS_INTERRUPTS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Tests that are started in the background inherit an ignored interrupt."""
+
+
 def test_interrupted_command_says_how_to_go_on(tmp_path: Path) -> None:
     words = ("--size", 3, "--samples", 20_000, "--pause", 0.05, "--out", "a")
     with subprocess.Popen(
-        toy(*words),
+        [sys.executable, "-c", HEARS_INTERRUPTS, *toy(*words)],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever starts the tests in the background lets them inherit an ignored interrupt.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while process.poll() is None and lines(tmp_path / "a") < 3:
             time.sleep(0.01)
