@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate
 
 from theory import depth_limit
-from theory.depth_limit import large_width, width_two
+from theory.depth_limit import large_width
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,8 @@ def test_width_two_at_long_horizons(time, count):
 def test_width_two_leaves_time_zero_as_the_small_time_law_says():
     """Linear extrapolation of deficit / s^{3/2} to s = 0 gives kappa_2 (claim C7)."""
     s = np.array([1e-3, 2e-3])
-    slope = [width_two.deficit_two(x) / x**1.5 for x in s]
+    start, *later = (depth_limit.active_count_two(x) for x in (0.0, *s))
+    slope = [0.75 * (start - count) / x**1.5 for x, count in zip(s, later, strict=True)]
     kappa = depth_limit.small_time_coefficient(2)
     # The next term is relative O(s^2) ~ 1e-5 at most.
     assert 2 * slope[0] - slope[1] == pytest.approx(kappa, rel=1e-5)

@@ -283,6 +283,21 @@ def test_two_slopes_of_equal_size_are_within_the_stated_error_of_the_exact_law(w
     assert depth_limit.log_ratio(width, time, -1.0).value == (0.5 - 1 / width) * time
 
 
+def test_vanishing_slopes_are_within_the_stated_error_of_relu():
+    """Without condition: the starts with no active neuron stay near where they are."""
+    alive = 1 - 0.5**3
+    relu_count, relu_ratio = (
+        alive * f(3, 1.0).value for f in (depth_limit.active_count, depth_limit.log_ratio)
+    )
+    for slope in (1e-3, 1e-9, 1e-100):
+        count = depth_limit.active_count(3, 1.0, slope)
+        ratio = depth_limit.log_ratio(3, 1.0, slope)
+        # The quantities themselves move by about the slope.
+        assert abs(count.value - relu_count) <= count.error + slope
+        assert abs(ratio.value - relu_ratio) <= ratio.error + slope
+        assert ratio.error < 0.01
+
+
 def test_only_the_square_of_the_slope_matters_and_larger_ones_run_a_faster_clock():
     assert depth_limit.log_ratio(3, 0.5, -0.3) == depth_limit.log_ratio(3, 0.5, 0.3)
     # slope 2 on the left: the mirror image of slope 1/2 at four times the time.

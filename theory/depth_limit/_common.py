@@ -39,6 +39,12 @@ def nonnegative(value: object, name: str = "time", at_most: float = math.inf) ->
     return number
 
 
+def relative_decay(x: np.ndarray) -> np.ndarray:
+    """(1 - e^-x) / x, 1 at 0: the mean of e^{-sx} over s in [0, 1]."""
+    safe = np.where(x == 0, 1.0, x)
+    return np.asarray(np.where(x == 0, 1.0, -np.expm1(-safe) / safe))
+
+
 def integral_from_zero(function: Callable[[np.ndarray], np.ndarray], upper: float) -> float:
     """Integral over [0, upper] of a vectorised function that is analytic in sqrt(w) near 0.
 

@@ -25,15 +25,14 @@ E log ratio = (1/2n) int E[A_s | alive] ds - t/n; every integral is exact in eac
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
 
-from theory.depth_limit.bosons import Basis, basis
+from theory.depth_limit._common import relative_decay
+from theory.depth_limit.bosons import Array, Basis, basis
 from theory.prediction import Prediction
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 NARROW = {2: (20, 30, 0.05), 3: (14, 18, 0.07)}
 """Two levels and the scale c up to time 2, by width; smaller scales converge less regularly."""
@@ -62,12 +61,6 @@ class Modes(NamedTuple):
     def integral(self, time: float) -> float:
         """Integral over [0, time]."""
         return float(time * np.dot(self.weights, relative_decay(self.rates * time)))
-
-
-def relative_decay(x: Array) -> Array:
-    """(1 - e^-x) / x, 1 at 0."""
-    safe = np.where(x == 0, 1.0, x)
-    return np.asarray(np.where(x == 0, 1.0, -np.expm1(-safe) / safe))
 
 
 class Counts(NamedTuple):

@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 from scipy import linalg
 
-from theory.depth_limit._common import nonnegative
+from theory.depth_limit._common import nonnegative, relative_decay
 
 Method = Literal["spectral", "finite-volume"]
 
@@ -58,36 +58,18 @@ def log_ratio_two(time: float, method: Method = "spectral") -> float:
     return (_both_active(t, method, integrated=True) - t) / 4
 
 
-def deficit_two(time: float) -> float:
-    """1 - E[A_t] (unconditional), the drop of the active count below n/2 = 1, at width 2."""
-    rates, weights = _modes()
-    return float(-0.75 * np.dot(weights, np.expm1(-rates * time)))
-
-
-def deficit_two_integral(time: float) -> float:
-    """Integral of `deficit_two` over [0, time]."""
-    rates, weights = _modes()
-    return float(0.75 * time * np.dot(weights, 1 - _relative_decay(rates * time)))
-
-
 def _both_active(time: float, method: Method, *, integrated: bool) -> float:
     """P(A_t = 2 | N_0 > 0), or its integral over [0, t]."""
     if method == "spectral":
         rates, weights = _modes()
         if integrated:
-            return float(time * np.dot(weights, _relative_decay(rates * time)))
+            return float(time * np.dot(weights, relative_decay(rates * time)))
         return float(np.dot(weights, np.exp(-rates * time)))
     if method == "finite-volume":
         if time == 0:
             return 0.0 if integrated else 1 / 3
         return _richardson([_finite_volume(CELLS << k, time, integrated) for k in range(3)])
     raise ValueError(f"method must be 'spectral' or 'finite-volume', not {method!r}.")
-
-
-def _relative_decay(x: np.ndarray) -> np.ndarray:
-    """(1 - e^-x) / x, 1 at 0."""
-    safe = np.where(x == 0, 1.0, x)
-    return np.asarray(np.where(x == 0, 1.0, -np.expm1(-safe) / safe))
 
 
 @functools.cache
