@@ -14,8 +14,8 @@ Intervals.  A mean: Student t, widened for the skewness g of one sample by its l
 term (Hall 1992, section 2.6): half = stderr (t + |g| (2 t^2 + 1) / (6 sqrt(N))).  Where the
 widening exceeds a tenth of t, or all samples were equal, the normal interval means nothing and
 the verdict is INCONCLUSIVE.  A mean of bounded samples (`span`): the empirical Bernstein bound
-(Maurer and Pontil 2009, theorem 4), valid for every N.  A law: the DKW band with Massart's
-constant.  The calibration tests measure all of them on light and heavy tails.
+(Maurer and Pontil 2009, theorem 4), valid for every N.  The calibration tests measure them on
+light and heavy tails.  Rules about whole laws are in `paper_checks.laws`.
 
 NaN or infinity in an observation or a prediction raises ValueError, never becomes a verdict.
 """
@@ -31,7 +31,7 @@ import numpy as np
 
 from paper_checks.symbolic import equal
 from paper_checks.verdict import Checked, Verdict, Witness
-from simulations.core import Estimate, Law
+from simulations.core import Estimate
 
 MAX_WIDENING = 0.1
 """Largest share of t that the skewness may add; the calibration tests justify it."""
@@ -93,7 +93,7 @@ def mean_within(tolerance: float | Callable[[float], float], span: float | None 
 
     def decide(estimate: Any, predicted: Any, alpha: float) -> Outcome:
         value, error = _number(predicted)
-        allowed = _tolerance(tolerance(value) if callable(tolerance) else tolerance) + error
+        allowed = allowance(tolerance(value) if callable(tolerance) else tolerance) + error
         return _decide_mean(
             estimate, value, allowed, (value - allowed, value + allowed), alpha, span
         )
@@ -106,7 +106,7 @@ def at_most(margin: float = 0.0, span: float | None = None) -> Rule:
 
     def decide(estimate: Any, bound: Any, alpha: float) -> Outcome:
         value, error = _number(bound)
-        allowed = _tolerance(margin) + error
+        allowed = allowance(margin) + error
         return _decide_mean(estimate, value, allowed, (None, value + allowed), alpha, span)
 
     return Rule("at most", "estimate", decide)
@@ -117,7 +117,7 @@ def at_least(margin: float = 0.0, span: float | None = None) -> Rule:
 
     def decide(estimate: Any, bound: Any, alpha: float) -> Outcome:
         value, error = _number(bound)
-        allowed = _tolerance(margin) + error
+        allowed = allowance(margin) + error
         return _decide_mean(estimate, value, allowed, (value - allowed, None), alpha, span)
 
     return Rule("at least", "estimate", decide)
@@ -139,42 +139,6 @@ def ordered(span: float | None = None) -> Rule:
     return Rule("ordered", "estimate", decide)
 
 
-def law_within(tolerance: float) -> Rule:
-    """sup |F - F_predicted| <= tolerance over the bin edges of a Law; the prediction is a CDF.
-
-    Band: sup |F_N - F| <= sqrt(log(2 / alpha) / (2 N)) with probability >= 1 - alpha (Massart
-    1990).  Between edges the two laws may differ by the predicted mass of one bin more; the note
-    states it.
-    """
-    allowed = _tolerance(tolerance)
-
-    def decide(law: Any, cdf: Any, alpha: float) -> Outcome:
-        edges, empirical, samples = _empirical(law)
-        predicted = _cdf_at(cdf, edges)
-        gaps = np.abs(empirical - predicted)
-        worst = int(np.argmax(gaps))
-        distance = float(gaps[worst])
-        band = math.sqrt(math.log(2 / alpha) / (2 * samples))
-        interval = (max(0.0, distance - band), distance + band)
-        verdict = _compare(interval, (None, allowed))
-        columns = (("at", edges), ("measured", empirical), ("predicted", predicted))
-        witness = {name: float(values[worst]) for name, values in columns}
-        mass = np.max(np.diff(predicted, prepend=0.0, append=1.0))
-        return Outcome(
-            verdict=verdict,
-            prediction=0.0,
-            estimate=distance,
-            interval=interval,
-            accepted=(None, allowed),
-            tolerance=allowed,
-            detectable=allowed + 2 * band,
-            witness=witness if verdict is Verdict.REFUTED else None,
-            note=f"sup distance over {edges.size} edges; largest predicted bin mass {mass:.2g}",
-        )
-
-    return Rule("law within", "law", decide)
-
-
 def identity(tolerance: float = 0.0) -> Rule:
     """Two deterministic computations agree within tolerance plus their stated errors.
 
@@ -182,7 +146,7 @@ def identity(tolerance: float = 0.0) -> Rule:
     PROVED: floating-point numbers that agree prove no identity.  Disagreement beyond the proven
     errors is REFUTED.
     """
-    allowed = _tolerance(tolerance)
+    allowed = allowance(tolerance)
 
     def decide(observed: Any, predicted: Any, alpha: float) -> Outcome:
         left, right = _numbers(observed), _numbers(predicted)
@@ -268,7 +232,7 @@ def _decide_mean(
     if not isinstance(estimate, Estimate):
         raise ValueError(f"this rule needs an Estimate; got {type(estimate).__name__}.")
     (low, high), doubt = interval(estimate, alpha, span)
-    verdict = Verdict.INCONCLUSIVE if doubt else _compare((low, high), accepted)
+    verdict = Verdict.INCONCLUSIVE if doubt else compare((low, high), accepted)
     if verdict is Verdict.INCONCLUSIVE and not doubt:
         doubt = _samples_wanted(low, high, accepted)
     witness: Witness = {"interval": [low, high]}
@@ -300,7 +264,8 @@ def _open(accepted: tuple[float | None, float | None]) -> tuple[float, float]:
     return (-math.inf if a is None else a, math.inf if b is None else b)
 
 
-def _compare(interval: tuple[float, float], accepted: tuple[float | None, float | None]) -> Verdict:
+def compare(interval: tuple[float, float], accepted: tuple[float | None, float | None]) -> Verdict:
+    """The verdict of an interval on the set that a statement accepts, as in the docstring above."""
     (low, high), (a, b) = interval, _open(accepted)
     if a <= low and high <= b:
         return Verdict.SUPPORTED
@@ -336,7 +301,8 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-def _tolerance(value: float) -> float:
+def allowance(value: float) -> float:
+    """The tolerance, refused unless it is a finite number >= 0."""
     if math.isfinite(value) and value >= 0:
         return float(value)
     raise ValueError(f"a tolerance must be a finite number >= 0; got {value!r}.")
@@ -361,26 +327,3 @@ def _numbers(values: Any) -> list[tuple[float, float]]:
     if len(values) == 0:
         raise ValueError("an identity needs at least one number; got an empty sequence.")
     return [_number(v) for v in values]
-
-
-def _empirical(law: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]:
-    """Edges, measured distribution function at the edges, and number of samples."""
-    if not isinstance(law, Law):
-        raise ValueError(f"this rule needs a Law; got {type(law).__name__}.")
-    edges, counts = np.asarray(law.edges, dtype=np.float64), np.asarray(law.counts)
-    samples = int(counts.sum())
-    if samples < 1 or edges.size < 1 or counts.shape != (edges.size + 1,):
-        raise ValueError(f"a law of {samples} samples, {edges.size} edges is unusable.")
-    return edges, np.cumsum(counts[:-1]) / samples, samples
-
-
-def _cdf_at(cdf: Any, edges: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    if not callable(cdf):
-        raise ValueError(f"a law's prediction must be a CDF; got {type(cdf).__name__}.")
-    values = np.asarray(cdf(edges), dtype=np.float64)
-    rounding = 1e-12
-    if values.shape != edges.shape or not np.all((values >= -rounding) & (values <= 1 + rounding)):
-        raise ValueError("the predicted CDF does not map the edges to probabilities.")
-    if np.any(np.diff(values) < -rounding):
-        raise ValueError("the predicted CDF decreases between two edges.")
-    return values

@@ -10,7 +10,8 @@ import numpy as np
 
 from paper_checks.core import Case, Claim, Computed, Measured, Verdict
 from paper_checks.depth_limit.observe import MILLION, network, proved
-from paper_checks.rules import identity, law_within, mean_within
+from paper_checks.laws import law_within
+from paper_checks.rules import identity, mean_within
 from theory import depth_limit as theory
 from theory import gaussian
 from theory.depth_limit import symbolic

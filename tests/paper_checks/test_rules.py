@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from scipy.stats import binom, norm
+from scipy.stats import binom
 
 from paper_checks.rules import (
     Outcome,
@@ -24,7 +24,6 @@ from paper_checks.rules import (
     at_most,
     identity,
     interval,
-    law_within,
     mean_within,
     ordered,
     proof,
@@ -218,83 +217,17 @@ def test_no_nan_becomes_a_verdict(bad: float) -> None:
             rule.decide(good, 0.0, ALPHA)
     with pytest.raises(ValueError, match="not a prediction"):
         identity().decide(bad, 1.0, 0.0)
-    with pytest.raises(ValueError, match="probabilities"):
-        law_within(0.1).decide(LAW, lambda x: x * bad, ALPHA)
 
 
 def test_single_sample_and_wrong_kinds_are_errors() -> None:
     with pytest.raises(ValueError, match="of 1 samples is unusable"):
         mean_within(1.0).decide(Estimate(0.0, 1.0, 1), 0.0, ALPHA)
     with pytest.raises(ValueError, match="needs an Estimate; got Law"):
-        mean_within(1.0).decide(LAW, 0.0, ALPHA)
-    with pytest.raises(ValueError, match="needs a Law; got Estimate"):
-        law_within(0.1).decide(Estimate(0.0, 1.0, 10), norm.cdf, ALPHA)
+        mean_within(1.0).decide(Law(np.zeros(1), np.ones(2)), 0.0, ALPHA)
     with pytest.raises(ValueError, match="number or a Prediction is needed; got function"):
         mean_within(1.0).decide(Estimate(0.0, 1.0, 10), lambda: 1.0, ALPHA)
     with pytest.raises(ValueError, match="no certain sign"):
         ordered().decide(Estimate(0.0, 1.0, 10), Prediction(0.1, 0.2, "rough"), ALPHA)
-
-
-# --- laws ---------------------------------------------------------------------------------------
-
-GRID = np.linspace(0.05, 0.95, 19)
-LAW = Law(np.array([0.25, 0.5, 0.75]), np.array([250, 250, 250, 250]))
-
-
-def laws(seed: int, samples: int = SAMPLES, cdf: Any = GRID) -> list[Law]:
-    """Replicates of a binned uniform sample, or of one with these probabilities at the edges."""
-    masses = np.diff(cdf, prepend=0.0, append=1.0)
-    counts = np.random.default_rng(seed).multinomial(samples, masses, size=REPLICATES)
-    return [Law(GRID, row) for row in counts]
-
-
-def test_wrong_verdicts_about_laws_are_rare() -> None:
-    tolerance = 0.05
-    for distance, wrong in ((tolerance, Verdict.REFUTED), (tolerance + 1e-9, Verdict.SUPPORTED)):
-
-        def shifted(x: Any, distance: float = distance) -> Any:
-            return x + distance * (x == 0.5)
-
-        outcomes = decide(law_within(tolerance), laws(21), shifted)
-        assert count(outcomes, wrong) <= most(ALPHA)
-
-
-def test_band_covers_the_whole_law() -> None:
-    found = decide(law_within(0.0), laws(22), lambda x: x)
-    assert count(found, Verdict.REFUTED) <= most(ALPHA)
-    assert count(found, Verdict.SUPPORTED) == 0
-
-
-def test_detectable_law_is_refuted() -> None:
-    detectable = law_within(0.05).decide(LAW, lambda x: x, ALPHA).detectable
-    assert detectable == pytest.approx(0.05 + 2 * math.sqrt(math.log(2 / ALPHA) / 2000))
-
-    def far(x: Any) -> Any:
-        return np.minimum(1.0, x + detectable * (x > 0.5))
-
-    outcomes = decide(law_within(0.05), laws(23), far)
-    assert count(outcomes, Verdict.REFUTED) >= REPLICATES - most(ALPHA)
-
-
-def test_law_witness_is_where_the_laws_differ_most() -> None:
-    law = Law(LAW.edges, np.array([3000, 1000, 2000, 4000]))  # 0.3, 0.4, 0.6 at the edges
-    outcome = law_within(0.01).decide(law, lambda x: x, ALPHA)
-    assert outcome.verdict is Verdict.REFUTED
-    assert outcome.estimate == pytest.approx(0.15, rel=1e-12)
-    assert outcome.witness == {"at": 0.75, "measured": 0.6, "predicted": 0.75}
-
-
-def test_impossible_laws_are_errors() -> None:
-    with pytest.raises(ValueError, match="decreases"):
-        law_within(0.1).decide(LAW, lambda x: 1 - x, ALPHA)
-    with pytest.raises(ValueError, match="probabilities"):
-        law_within(0.1).decide(LAW, lambda x: 2 * x, ALPHA)
-    with pytest.raises(ValueError, match="must be a CDF"):
-        law_within(0.1).decide(LAW, 0.5, ALPHA)
-    with pytest.raises(ValueError, match="unusable"):
-        law_within(0.1).decide(Law(GRID, np.zeros(20)), norm.cdf, ALPHA)
-    with pytest.raises(ValueError, match="unusable"):
-        law_within(0.1).decide(Law(GRID, np.ones(19)), norm.cdf, ALPHA)
 
 
 # --- rules without chance -----------------------------------------------------------------------

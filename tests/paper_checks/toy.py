@@ -9,7 +9,8 @@ from typing import Any
 from scipy.stats import norm
 
 from paper_checks.core import Case, Claim, Computed, Measured, Verdict, measured
-from paper_checks.rules import at_most, identity, law_within, mean_within, ordered, proof
+from paper_checks.laws import law_within
+from paper_checks.rules import at_most, identity, mean_within, ordered, proof
 from simulations.accumulators import Block, Counts, Moments
 from simulations.core import Estimate, Experiment, Law, Result
 from theory.prediction import Prediction
