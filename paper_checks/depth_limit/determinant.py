@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from paper_checks.core import Case, Claim, Computed, Verdict, measured
-from paper_checks.depth_limit.observe import proved
 from paper_checks.depth_limit.tangents import jacobian
+from paper_checks.identities import proved
 from paper_checks.rules import identity, mean_within
 from simulations.depth_limit import JACOBIAN, Params
 from theory import depth_limit as theory

@@ -7,7 +7,8 @@ from typing import Any
 
 from paper_checks.core import Case, Claim, Computed, Verdict
 from paper_checks.depth_limit.active_count import LONG, count_side
-from paper_checks.depth_limit.observe import network, proved
+from paper_checks.depth_limit.observe import network
+from paper_checks.identities import proved
 from paper_checks.rules import identity, ordered
 from theory import depth_limit as theory
 from theory.depth_limit import galerkin, symbolic, two_slopes

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from paper_checks.core import Case, Claim, Computed, Verdict
-from paper_checks.depth_limit.observe import network, over, proved, standard
+from paper_checks.depth_limit.observe import network, over, standard
 from paper_checks.estimates import combine
+from paper_checks.identities import proved
 from paper_checks.rules import identity, mean_within
 from theory import depth_limit as theory
 from theory.depth_limit import symbolic

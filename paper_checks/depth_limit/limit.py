@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from paper_checks.core import Case, Claim, Verdict
-from paper_checks.depth_limit.observe import over, proved, standard
+from paper_checks.depth_limit.observe import over, standard
 from paper_checks.estimates import combine, slope
+from paper_checks.identities import proved
 from paper_checks.rules import mean_within
 from simulations.core import Estimate
 from theory import depth_limit as theory

@@ -7,8 +7,9 @@ from functools import partial
 from statistics import NormalDist
 
 from paper_checks.core import Case, Claim, Computed, Verdict
-from paper_checks.depth_limit.observe import MILLION, network, over, proved, standard
+from paper_checks.depth_limit.observe import MILLION, network, over, standard
 from paper_checks.estimates import combine
+from paper_checks.identities import proved
 from paper_checks.rules import at_least, mean_within, proof
 from theory import depth_limit as theory
 from theory.depth_limit import symbolic

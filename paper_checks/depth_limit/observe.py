@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from paper_checks.core import Case, Computed, Measured, Sampling, measured
+from paper_checks.core import Measured, Sampling, measured
 from paper_checks.estimates import combine
-from paper_checks.rules import proof
-from paper_checks.symbolic import equal
-from paper_checks.verdict import Checked, Verdict
-from simulations.core import Estimate, Experiment, Result
+from paper_checks.observing import reduced
+from simulations.core import Estimate, Experiment
 from simulations.depth_limit import CORRELATION, COUPLING, PATHS, Params
 
 MILLION = 1_000_000
@@ -75,7 +73,7 @@ def over(
     samplings = tuple(
         Sampling(experiment, Params(**{vary: v, **params}), quick, full) for v in values
     )
-    return _reduced(samplings, name, reduce)
+    return reduced(samplings, name, reduce)
 
 
 def rate(
@@ -92,70 +90,4 @@ def rate(
         Sampling(PATHS, Params(time=t, depth=round(layers * t), **params), quick, full)
         for t in signs
     )
-    return _reduced(samplings, name, partial(combine, list(signs.values())))
-
-
-def _reduced(
-    samplings: tuple[Sampling, ...], name: str, reduce: Callable[[list[Estimate]], Estimate]
-) -> Measured:
-    def chosen(results: list[Result]) -> Estimate:
-        estimates = [r[name] for r in results]
-        if not all(isinstance(e, Estimate) for e in estimates):
-            raise ValueError(f"{name} is a law, not a mean.")
-        return reduce([e for e in estimates if isinstance(e, Estimate)])
-
-    return Measured(samplings, chosen)
-
-
-def weighted(weights: Sequence[float], parts: Sequence[Measured]) -> Measured:
-    """A linear combination of estimates, each of a run of its own."""
-
-    def reduce(results: list[Result]) -> Estimate:
-        left = iter(results)
-        found = [part.reduce([next(left) for _ in part.samplings]) for part in parts]
-        if not all(isinstance(e, Estimate) for e in found):
-            raise ValueError("laws have no linear combination.")
-        return combine(weights, [e for e in found if isinstance(e, Estimate)])
-
-    return Measured(tuple(s for part in parts for s in part.samplings), reduce)
-
-
-class Identity(NamedTuple):
-    """A symbolic identity with one constant left open: `residual(constant)` is 0 if it is right."""
-
-    text: str
-    residual: Callable[[Any], Any]
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def _vanishes(identity: Identity, constant: Any) -> Checked:
-    """Proved for all functions that are left open; refuted by the exponential in their place."""
-    import sympy
-    from sympy.core.function import AppliedUndef
-
-    residual = identity.residual(constant)
-    checked = equal(residual, 0)
-    functions = {f.func for f in sympy.sympify(residual).atoms(AppliedUndef)}
-    if checked[0] is Verdict.PROVED or not functions:
-        return checked
-    tried = equal(residual.subs({f: sympy.exp for f in functions}).doit(), 0)
-    return tried if tried[0] is Verdict.REFUTED else checked
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def proved(
-    label: str, residual: Callable[[Any], Any], constant: Any, mutants: dict[str, Any]
-) -> Case:
-    """A case proved by computer algebra: the constant makes the residual 0, no mutant does."""
-    return Case(
-        label=label,
-        observe=Computed(lambda: Identity(label, residual)),
-        predict=lambda: constant,
-        rule=proof(_vanishes),
-        mutants={name: partial(_same, wrong) for name, wrong in mutants.items()},
-    )
+    return reduced(samplings, name, partial(combine, list(signs.values())))

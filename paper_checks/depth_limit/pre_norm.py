@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from paper_checks.core import Case, Claim, Measured, Verdict, measured
-from paper_checks.depth_limit.observe import MILLION, proved, weighted
+from paper_checks.depth_limit.observe import MILLION
+from paper_checks.identities import proved
+from paper_checks.observing import weighted
 from paper_checks.rules import mean_within, ordered
 from simulations.core import Experiment
 from simulations.depth_limit import PRE_NORM, Params

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from paper_checks.core import Case, Claim, Level, Verdict
-from paper_checks.depth_limit.observe import MILLION, proved, rate
+from paper_checks.depth_limit.observe import MILLION, rate
+from paper_checks.identities import proved
 from paper_checks.rules import mean_within, ordered
 from theory import activations, gaussian
 from theory import depth_limit as theory

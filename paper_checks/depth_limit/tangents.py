@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from paper_checks.core import Case, Claim, Measured, Verdict, measured
-from paper_checks.depth_limit.observe import MILLION, weighted
+from paper_checks.depth_limit.observe import MILLION
 from paper_checks.depth_limit.pre_norm import constant_at_two, early
+from paper_checks.observing import weighted
 from paper_checks.rules import mean_within, ordered
 from simulations.depth_limit import GRADIENT, JACOBIAN, TANGENT, Params
 from theory import depth_limit as theory

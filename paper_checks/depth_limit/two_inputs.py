@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 from paper_checks.core import Case, Claim, Measured, Verdict, measured
-from paper_checks.depth_limit.observe import LATE_PAIRS, MILLION, network, proved, weighted
+from paper_checks.depth_limit.observe import LATE_PAIRS, MILLION, network
 from paper_checks.depth_limit.pre_norm import SHORT, SHORT_DEPTH
+from paper_checks.identities import proved
+from paper_checks.observing import weighted
 from paper_checks.rules import mean_within, ordered
 from simulations.core import Estimate, Result
 from simulations.depth_limit import CORRELATION, Params

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from paper_checks.core import Case, Claim, Computed, Measured, Verdict
-from paper_checks.depth_limit.observe import MILLION, network, proved
+from paper_checks.depth_limit.observe import MILLION, network
+from paper_checks.identities import proved
 from paper_checks.laws import law_within
 from paper_checks.rules import identity, mean_within
 from theory import depth_limit as theory

@@ -1,0 +1,53 @@
+"""Cases that are proved by computer algebra, with one constant of the statement left open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from paper_checks.core import Case, Computed
+from paper_checks.rules import proof
+from paper_checks.symbolic import equal
+from paper_checks.verdict import Checked, Verdict
+
+
+class Identity(NamedTuple):
+    """A symbolic identity with one constant left open: `residual(constant)` is 0 if it is right."""
+
+    text: str
+    residual: Callable[[Any], Any]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _vanishes(identity: Identity, constant: Any) -> Checked:
+    """Proved for all functions that are left open; refuted by the exponential in their place."""
+    import sympy
+    from sympy.core.function import AppliedUndef
+
+    residual = identity.residual(constant)
+    checked = equal(residual, 0)
+    functions = {f.func for f in sympy.sympify(residual).atoms(AppliedUndef)}
+    if checked[0] is Verdict.PROVED or not functions:
+        return checked
+    tried = equal(residual.subs({f: sympy.exp for f in functions}).doit(), 0)
+    return tried if tried[0] is Verdict.REFUTED else checked
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def proved(
+    label: str, residual: Callable[[Any], Any], constant: Any, mutants: dict[str, Any]
+) -> Case:
+    """A case proved by computer algebra: the constant makes the residual 0, no mutant does."""
+    return Case(
+        label=label,
+        observe=Computed(lambda: Identity(label, residual)),
+        predict=lambda: constant,
+        rule=proof(_vanishes),
+        mutants={name: partial(_same, wrong) for name, wrong in mutants.items()},
+    )
