@@ -19,8 +19,6 @@ import difflib
 import functools
 import importlib
 import math
-import operator
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 import scipy.special
 
+from theory.imports import imported, is_spec
 from theory.ou import float_type, is_jax, ou_coordinate
 
 __all__ = ["Activation", "Elementwise", "activation", "ou_coordinate"]
@@ -83,8 +82,8 @@ def activation(spec: "str | Elementwise | Activation") -> Activation:
         return _PLAIN[name]
     if name in _FAMILIES:
         return _family(name, parameter)
-    if colon and all(map(str.isidentifier, (name + "." + parameter).split("."))):
-        return _imported(name, parameter)
+    if is_spec(spec):
+        return _imported(spec)
     known = [*_PLAIN, *_FAMILIES]
     near = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -333,27 +332,9 @@ class _Derivative:
         return ((self.function(right) - self.function(left)) / (right - left))[()]
 
 
-def _imported(module: str, attribute: str) -> Activation:
-    spec = f"{module}:{attribute}"
-    here = os.getcwd()
-    missing = here not in sys.path
-    if missing:
-        sys.path.insert(0, here)
-    try:
-        found = operator.attrgetter(attribute)(importlib.import_module(module))
-    except AttributeError:
-        raise ValueError(f"activation {spec!r}: module {module!r} has no {attribute!r}.") from None
-    except Exception as error:  # the module may raise anything while it is imported
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ValueError(f"activation {spec!r}: cannot import {module!r} ({reason}).") from error
-    finally:
-        if missing and here in sys.path:
-            sys.path.remove(here)
-    if isinstance(found, Activation):
-        return found
-    if not callable(found):
-        raise ValueError(f"activation {spec!r}: {attribute!r} is not callable.")
-    return _from_callable(spec, found)
+def _imported(spec: str) -> Activation:
+    found = imported("activation", spec)
+    return found if isinstance(found, Activation) else _from_callable(spec, found)
 
 
 def _from_callable(name: str, function: Elementwise) -> Activation:

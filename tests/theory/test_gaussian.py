@@ -9,6 +9,7 @@ from theory.activations import Activation, activation
 from theory.gaussian import (
     derivative_moment,
     dual,
+    dual_curvature,
     dual_derivative,
     expectation,
     hermite_coefficients,
@@ -323,10 +324,64 @@ def test_dual_at_the_ends_and_its_derivative(name, v):
     assert dual_derivative(name, 0.4, v) == pytest.approx(difference, rel=1e-8)
 
 
+def test_unequal_variances_general_path_on_known_functions():
+    # Under another name the closed forms are not taken: relu by quadrature near +-1, sin by series.
+    v, w = 0.7, 3.0
+    for name in ("relu", "sin", "erf"):
+        known = activation(name)
+        unknown = Activation("unknown", known.function, known.derivative, kinks=known.kinks)
+        for function in (dual, dual_derivative):
+            by_closed = function(name, RHOS, v, w)
+            np.testing.assert_allclose(function(unknown, RHOS, v, w), by_closed, atol=2e-14)
+            np.testing.assert_allclose(function(unknown, RHOS, w, v), by_closed, atol=2e-14)
+    relu = activation("relu")
+    unknown = Activation("unknown", relu.function, relu.derivative, kinks=(0.0,))
+    bend = math.sqrt(v * w) * np.sqrt(1 - RHOS**2) / (2 * math.pi)  # E s^2 delta(s g1) relu(t g2)
+    np.testing.assert_allclose(dual_curvature(unknown, RHOS, v, w), bend, atol=3e-14)
+    np.testing.assert_allclose(dual_curvature("relu", RHOS, v, w), bend, atol=1e-15)
+
+
+@pytest.mark.parametrize("rho", [-0.8, 0.3, 0.97])
+def test_unequal_variances_of_sin_and_erf(rho):
+    # E cos(x -+ y) = e^(-variance/2); erf(x) = P(|g/sqrt 2| < x) signed, hence an orthant angle.
+    v, w = 0.7, 3.0
+    cross = rho * math.sqrt(v * w)
+    sines = (math.exp(-(v + w - 2 * cross) / 2) - math.exp(-(v + w + 2 * cross) / 2)) / 2
+    assert dual("sin", rho, v, w) == pytest.approx(sines, rel=ULPS)
+    assert dual_curvature("sin", rho, v, w) == pytest.approx(-v * sines, rel=1e-13)
+    angle = math.asin(2 * cross / math.sqrt((1 + 2 * v) * (1 + 2 * w)))
+    assert dual("erf", rho, v, w) == pytest.approx(2 / math.pi * angle, rel=ULPS)
+
+
+@pytest.mark.parametrize("name", ["tanh", "gelu", "silu", "hermite:3"])
+def test_unequal_variances_by_gauss_hermite(name):
+    # 150 x 150 nodes: rounding at these variances (poles of tanh at +-2.5 i standard deviations)
+    x, weights = np.polynomial.hermite_e.hermegauss(150)
+    weights = weights / weights.sum()
+    act, v, w, rho = activation(name), 0.4, 0.9, 0.6
+    a, b = math.sqrt(v) * x[:, None], math.sqrt(w) * (rho * x[:, None] + 0.8 * x)
+    found = weights @ (act(a) * act(b)) @ weights
+    slope = math.sqrt(v * w) * (weights @ (act.derivative(a) * act.derivative(b)) @ weights)
+    both = weights @ (act(a) * act(b) * (x[:, None] - 0.6 * x / 0.8) ** 2) @ weights
+    bend = both - found / (1 - rho**2)  # E phi phi ((S^-1 x)_a^2 - (S^-1)_aa) s^2
+    assert dual(name, rho, v, w) == pytest.approx(found, abs=1e-12)
+    assert dual_derivative(name, rho, v, w) == pytest.approx(slope, abs=1e-12)
+    assert dual_curvature(name, rho, v, w) == pytest.approx(bend, abs=1e-11)
+
+
+def test_variance_zero_of_one_of_two():
+    assert dual("gelu", 0.3, 0.0, 2.0) == 0
+    hermite = activation("hermite:2")
+    assert dual(hermite, 0.3, 0.0, 2.0) == pytest.approx(-(2 - 1) / 2, rel=ULPS)
+    with pytest.raises(ValueError, match="variance must be finite and >= 0, got nan"):
+        dual("tanh", 0.3, 1.0, math.nan)
+
+
 def test_shapes_of_rho():
     assert isinstance(dual("gelu", 0.3), float)
     assert isinstance(dual("relu", 0.3), float)
     assert dual("tanh", [[0.1, 0.2, 0.3]]).shape == (1, 3)
+    assert dual_curvature("tanh", [0.1, 0.2]).shape == (2,)
     assert dual("tanh", np.array([])).shape == (0,)
 
 

@@ -1,42 +1,9 @@
-"""Checks of arguments and the quadrature shared by the modules of this package."""
+"""The quadrature shared by the modules of this package."""
 
 import math
-import operator
 from collections.abc import Callable
 
 import numpy as np
-
-
-def whole(value: object, name: str) -> int:
-    """`value` as a Python int >= 1; ValueError naming `name` otherwise."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # the point is to find out
-    except TypeError:
-        number = 0
-    if isinstance(value, bool | np.bool_) or number < 1:
-        raise ValueError(f"{name} must be a whole number >= 1, not {value!r}.")
-    return number
-
-
-def real(value: object, name: str) -> float:
-    """`value` as a finite float; ValueError naming `name` otherwise."""
-    try:
-        number = float(value)  # type: ignore[arg-type]  # the point is to find out
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, not {value!r}.")
-    return number
-
-
-def nonnegative(value: object, name: str = "time", at_most: float = math.inf) -> float:
-    """`value` as a finite float in [0, at_most]; ValueError naming `name` otherwise."""
-    number = real(value, name)
-    if number < 0:
-        raise ValueError(f"{name} must be >= 0, not {value!r}.")
-    if number > at_most:
-        raise ValueError(f"{name} must be <= {at_most:g} here, not {value!r}.")
-    return number
 
 
 def relative_decay(x: np.ndarray) -> np.ndarray:

@@ -27,8 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from theory._checks import nonnegative, real, whole
 from theory.depth_limit import galerkin, large_width, two_slopes, width_two
-from theory.depth_limit._common import nonnegative, real, whole
 from theory.depth_limit.rates import log_norm_rate_at_zero
 from theory.depth_limit.small_time import active_count_at_zero
 from theory.prediction import Prediction

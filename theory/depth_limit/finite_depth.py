@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from theory.depth_limit._common import nonnegative, whole
+from theory._checks import nonnegative, whole
 
 
 class OneLayerMoments(NamedTuple):

@@ -28,7 +28,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from theory.depth_limit._common import integral_from_zero, nonnegative, real
+from theory._checks import nonnegative, real
+from theory.depth_limit._common import integral_from_zero
 
 LARGEST_TIME = 1000.0
 """Beyond it e^{s/2} nears the largest double."""

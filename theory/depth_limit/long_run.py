@@ -24,7 +24,7 @@ import math
 import numpy as np
 from scipy import optimize, special
 
-from theory.depth_limit._common import real, whole
+from theory._checks import real, whole
 from theory.depth_limit.rates import two_slope_tau
 
 

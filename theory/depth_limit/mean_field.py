@@ -13,8 +13,8 @@ import numpy as np
 from scipy import integrate
 
 from theory import gaussian
+from theory._checks import nonnegative, whole
 from theory.activations import Activation, activation
-from theory.depth_limit._common import nonnegative, whole
 
 LARGEST_VARIANCE = 1e50
 """Where the differential equation is given up: the growth is then faster than exponential."""

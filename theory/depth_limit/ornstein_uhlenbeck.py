@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from scipy import special
 
+from theory._checks import nonnegative, real
 from theory.activations import Activation, activation, ou_coordinate
-from theory.depth_limit._common import nonnegative, real
 
 
 class OrnsteinUhlenbeckLaw(NamedTuple):

@@ -29,8 +29,8 @@ import numpy as np
 from scipy import special
 
 from theory import gaussian
+from theory._checks import nonnegative, real, whole
 from theory.depth_limit import estimates
-from theory.depth_limit._common import nonnegative, real, whole
 from theory.depth_limit.rates import alive_probability, start, weighted_mean
 from theory.prediction import Prediction
 

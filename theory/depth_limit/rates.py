@@ -37,8 +37,8 @@ import numpy as np
 from scipy import optimize
 
 from theory import activations, gaussian
+from theory._checks import real, whole
 from theory.activations import Activation, Elementwise
-from theory.depth_limit._common import real, whole
 
 LOWEST_VARIANCE, HIGHEST_VARIANCE = 1e-3, 1e3
 """Range of `critical_variance`."""

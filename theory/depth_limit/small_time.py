@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from scipy import special
 
-from theory.depth_limit._common import nonnegative, whole
+from theory._checks import nonnegative, whole
 from theory.depth_limit.rates import log_norm_rate_at_zero as log_norm_rate_at_zero
 
 

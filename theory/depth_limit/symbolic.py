@@ -11,7 +11,7 @@ proved for one coordinate x, the others entering through a symbol for the rest o
 
 from typing import Any
 
-from theory.depth_limit._common import whole
+from theory._checks import whole
 
 
 def gbm_log_drift(mean: Any = "-1/2") -> Any:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from theory.depth_limit._common import nonnegative, whole
+from theory._checks import nonnegative, whole
 
 
 class WidthOneLaw(NamedTuple):

@@ -26,7 +26,8 @@ from typing import Literal
 import numpy as np
 from scipy import linalg
 
-from theory.depth_limit._common import nonnegative, relative_decay
+from theory._checks import nonnegative
+from theory.depth_limit._common import relative_decay
 
 Method = Literal["spectral", "finite-volume"]
 
