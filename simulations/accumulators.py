@@ -64,6 +64,23 @@ class Moments(NamedTuple):
         return Moments(n, mean, m2, m3, m4)
 
 
+def variances(values: jax.Array, group: int, where: jax.Array | None = None) -> jax.Array:
+    """Unbiased variance of each group of so many consecutive samples along the last axis.
+
+    Only the samples with `where` true count; with fewer than two of them it is not finite.
+
+    A variance taken group by group is a mean of independent samples: it has an error bar, and the
+    difference of two variances of coupled samples has one as well.
+    """
+    import jax.numpy as jnp
+
+    def split(x: jax.Array) -> jax.Array:
+        return x.reshape(*x.shape[:-1], -1, group)
+
+    mask = None if where is None else split(jnp.broadcast_to(where, values.shape))
+    return jnp.var(split(values.astype(jnp.float64)), axis=-1, ddof=1, where=mask)
+
+
 class Counts(NamedTuple):
     """Number of samples in each of the fixed bins (-inf, e_0], (e_0, e_1], ..., (e_last, inf)."""
 

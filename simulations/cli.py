@@ -14,16 +14,16 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import cyclopts
 from cyclopts import App, CycloptsError, Parameter
 
 from simulations import core, engines
-from simulations.core import Estimate, Job, Law, MapBlocks, Result, Twin
+from simulations.core import Derived, Estimate, Job, Law, MapBlocks, Result, Twin
 from simulations.store import Store, finite
+from simulations.sweeps import Label, Plan, convert, named, plan
 
 LINE_EVERY = 30.0
 """Seconds between progress lines where there is no terminal."""
@@ -32,10 +32,19 @@ LINE_EVERY = 30.0
 class Outcome(NamedTuple):
     """What a command computed, ready to be shown."""
 
+    plan: Plan
     jobs: list[Job]
     results: list[Result]
     seed: int
     seconds: float
+
+    def derived(self, twin: Twin) -> Iterator[tuple[Label, Derived]]:
+        """What follows from the runs of each survey together, with what was swept."""
+        if twin.derived and self.plan.surveyed:
+            for group in self.plan.surveys():
+                params = [self.jobs[i].params for i in group]
+                label = self.plan.labels[group[0]][:-1]
+                yield label, twin.derived(params, [self.results[i] for i in group])
 
 
 def main(module: str, arguments: Sequence[str] | None = None) -> int:
@@ -93,20 +102,10 @@ def application(name: str, text: str) -> App:
         exit_on_error=False,
         print_error=False,
         suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(converter=_whole_numbers),
+        default_parameter=Parameter(converter=convert),
     )
     app["--help"].show = False
     return app
-
-
-def _whole_numbers(kind: Any, tokens: Sequence[Any]) -> Any:
-    """The parser's conversion, but 2.5 is not rounded to an integer."""
-    if kind is not int:
-        return cyclopts.convert(kind, tokens)
-    try:
-        return int(tokens[0].value)
-    except ValueError:
-        raise ValueError(f'"{tokens[0].value}" is not an integer.') from None
 
 
 def bare_resume(words: Sequence[str]) -> list[str]:
@@ -204,6 +203,7 @@ def _app(module: str, words: Sequence[str]) -> App:
         quantity: Annotated[kinds, several] = first,
         params: Annotated[params_type, Parameter(name="*")] = None,
         samples: int = twins[first].samples,
+        sweep: Annotated[list[str] | None, Parameter(negative=())] = None,
         seed: int = 1,
         workers: int = 1,
         dask: str | None = None,
@@ -221,6 +221,8 @@ def _app(module: str, words: Sequence[str]) -> App:
             What to measure.
         samples:
             Number of independent networks.
+        sweep:
+            "parameter=value,value,...": a run for each; repeat for every combination.
         seed:
             Same seed, same machine: same bytes.
         workers:
@@ -247,9 +249,8 @@ def _app(module: str, words: Sequence[str]) -> App:
             check_plot(plot)
         compute = engine(workers, dask)
         core.check_seed(seed)
-        chosen = any(w.split("=")[0] == f"--{twin.survey_over}" for w in words)
-        chosen_params = [params] if chosen else list(twin.survey(params))
-        jobs = [Job(twin.experiment(p), p, samples) for p in chosen_params]
+        runs = plan(twin, params, sweep or [], words)
+        jobs = [Job(twin.experiment(p), p, samples) for p in runs.params]
         store = open_store(out, resume or [])
         begin = time.perf_counter()
         with progress_bar(jobs[0].experiment.name) as progress:
@@ -261,7 +262,7 @@ def _app(module: str, words: Sequence[str]) -> App:
                 progress=progress,
                 shard=part,
             )
-        outcome = Outcome(jobs, results, seed, time.perf_counter() - begin)
+        outcome = Outcome(runs, jobs, results, seed, time.perf_counter() - begin)
         _show(outcome, twin, json=json, plot=plot, store=store)
 
     return app
@@ -283,34 +284,44 @@ def _show(o: Outcome, twin: Twin, *, json: bool, plot: Path | None, store: Store
     predictions = [twin.predictions(job.params) for job in o.jobs]
     if json:
         print(json_format.dumps(record(o, twin, predictions), allow_nan=False))
-    elif len(o.jobs) > 1:
-        print_table(twin.survey_table([j.params for j in o.jobs], o.results))
     else:
-        print_table(_single_table(o.results[0], predictions[0], twin.shown))
-    if not json:
-        count = o.jobs[0].samples
-        print(f"{count} samples each, seed {o.seed}, {o.seconds:.1f} s.")
+        _print(o, twin, predictions)
     if plot is not None:
         from simulations.plot import draw
 
-        draw(plot, [j.params for j in o.jobs], o.results, predictions, twin)
+        draw(plot, o.plan, o.results, predictions, twin)
+
+
+def _print(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> None:
+    params = [job.params for job in o.jobs]
+    if twin.survey_table and o.plan.over == (twin.survey_over,):
+        print_table(twin.survey_table(params, o.results))
+    elif o.plan.over:
+        print_table(_sweep_table(o, predictions, twin.headline_of(o.results)))
+    else:
+        print_table(_single_table(o.results[0], predictions[0], twin.shown))
+    for label, (estimates, said, conclusion) in o.derived(twin):
+        swept = zip(o.plan.over, label, strict=False)
+        print("".join(["\n", *(f"{name} {value}  " for name, value in swept), conclusion]))
+        print_table(_single_table(estimates, said, bool))
+    print(f"{o.jobs[0].samples} samples each, seed {o.seed}, {o.seconds:.1f} s.")
 
 
 def record(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The JSON object of a run; in a survey the names carry the surveyed size, `log_ratio[4]`.
+    """The JSON object of a run; of several, the names carry what differs: `log_ratio[4]`.
 
     A parameter that differs from job to job is a list, one entry per job.
     """
-    single = len(o.jobs) == 1
-    sizes = [getattr(job.params, twin.survey_over) for job in o.jobs]
-    every = [asdict(job.params) for job in o.jobs]
+    every = [_recorded(job.params) for job in o.jobs]
     params = {
         name: value if all(p[name] == value for p in every) else [p[name] for p in every]
         for name, value in every[0].items()
     }
+    runs = [*zip(o.plan.labels, o.results, predictions, strict=True)]
+    runs += [(label, d.estimates, d.predictions) for label, d in o.derived(twin)]
     estimates = {
-        name if single else f"{name}[{size}]": described(estimate) | predicted.get(name, {})
-        for size, result, predicted in zip(sizes, o.results, predictions, strict=True)
+        named(name, label): described(estimate) | predicted.get(name, {})
+        for label, result, predicted in runs
         for name, estimate in result.items()
     }
     return {
@@ -321,6 +332,13 @@ def record(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> dic
         "seconds": round(o.seconds, 3),
         "estimates": estimates,
         "versions": versions(),
+    }
+
+
+def _recorded(params: Any) -> dict[str, Any]:
+    """The parameters as JSON; a field of bulky data says so by its metadata."""
+    return {
+        f.name: getattr(params, f.name) for f in fields(params) if f.metadata.get("record", True)
     }
 
 
@@ -335,16 +353,36 @@ def described(estimate: Estimate | Law) -> dict[str, Any]:
     }
 
 
+COLUMNS = ("predicted", "limit")
+
+
+def _cells(*numbers: float) -> list[str]:
+    return [f"{x:.6f}" if math.isfinite(x) else "" for x in numbers]
+
+
+def _sweep_table(
+    o: Outcome, predictions: Sequence[dict[str, Any]], headline: str
+) -> list[list[str]]:
+    rows = [[*o.plan.over, headline.replace("_", " "), "+-", *COLUMNS]]
+    for label, result, said in zip(o.plan.labels, o.results, predictions, strict=True):
+        e, p = result[headline], said.get(headline, {})
+        assert isinstance(e, Estimate), "a headline is a mean"
+        numbers = (e.value, e.stderr, *(p.get(k, math.nan) for k in COLUMNS))
+        rows.append([*map(str, label), *_cells(*numbers)])
+    return rows
+
+
 def _single_table(
     result: Result, predictions: dict[str, Any], shown: Callable[[str], bool]
 ) -> list[list[str]]:
-    rows = [["estimate", "measured", "+-", "predicted", "limit"]]
+    rows = [["estimate", "measured", "+-", *COLUMNS, "band"]]
     for name, e in result.items():
         if isinstance(e, Estimate) and shown(name):
             p = predictions.get(name, {})
-            numbers = (e.value, e.stderr, *(p.get(k, math.nan) for k in ("predicted", "limit")))
-            rows.append([name, *(f"{x:.6f}" if math.isfinite(x) else "" for x in numbers)])
-    return rows
+            numbers = (e.value, e.stderr, *(p.get(k, math.nan) for k in COLUMNS))
+            band = " to ".join(f"{x:.4f}" for x in p.get("band", ()))
+            rows.append([name, *_cells(*numbers), band])
+    return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -14,8 +14,10 @@ import numpy as np
 
 from simulations.accumulators import merge, not_finite
 from simulations.engines import in_process
+from simulations.jobs import DRAWS_PER_BLOCK as DRAWS_PER_BLOCK
 from simulations.jobs import MAX_BLOCKS as MAX_BLOCKS
 from simulations.jobs import Block as Block
+from simulations.jobs import Derived as Derived
 from simulations.jobs import Estimate as Estimate
 from simulations.jobs import Experiment as Experiment
 from simulations.jobs import Job as Job
@@ -30,6 +32,7 @@ from simulations.jobs import block_key as block_key
 from simulations.jobs import canonical as canonical
 from simulations.jobs import compute as compute
 from simulations.jobs import plain as plain
+from simulations.jobs import samples_per_block as samples_per_block
 from simulations.jobs import setup as setup
 from simulations.store import Store
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +53,23 @@ class Static(NamedTuple):
             batch = min(batch, stored_batch(self.width, self.stored))
         return forward.Shape(self.width, batch, self.dtype, self.explicit, self.columns)
 
+    @property
+    def batch(self) -> int:
+        """Samples that are simulated at a time."""
+        return self.shape.batch
+
+
+class Code(Protocol):
+    """What fixes compiled code, as far as `compiled` has to know."""
+
+    @property
+    def activation(self) -> str:
+        """Name of the activation."""
+
+    @property
+    def batch(self) -> int:
+        """Samples that are simulated at a time."""
+
 
 STORED = 1 << 22
 """Numbers in the stored path of one batch: 16 MB in single precision."""
@@ -85,7 +102,7 @@ class Model(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
-def compiled(statistics: Callable[..., Block], s: Static, lanes: int) -> Any:
+def compiled(statistics: Callable[..., Block], s: Code, lanes: int) -> Any:
     """The jitted block function (key, count, dynamic) -> accumulators.
 
     statistics(key, valid, activation, static, dynamic): the accumulators of one batch.
@@ -94,7 +111,7 @@ def compiled(statistics: Callable[..., Block], s: Static, lanes: int) -> Any:
 
     def block(key: jax.Array, count: jax.Array, d: Dynamic) -> Block:
         return forward.accumulate(
-            key, count, s.shape.batch, lambda k, v: statistics(k, v, f, s, d), lanes
+            key, count, s.batch, lambda k, v: statistics(k, v, f, s, d), lanes
         )
 
     return jax.jit(block)

@@ -5,10 +5,7 @@ r"""The forward engine: random residual networks, simulated by their exact law o
 Exact law.  Given Y_{l-1}, the vector W_l phi(Y_{l-1}) is Gaussian with independent coordinates of
 variance |phi(Y_{l-1})|^2 / n, and W_l is used nowhere else.  So n normals z per layer in place of
 n^2 weights, W_l phi = |phi| n^{-1/2} z, give a path (Y_0, ..., Y_L) with the same law: not an
-approximation.  For two columns a, b the rows of W_l [a b] are independent with covariance
-[a b]^T [a b] / n; with u = a/|a| and its factor written out,
-
-    W a = n^{-1/2} |a| z,   W b = n^{-1/2} (<u, b> z + |b - u <u, b>| z'),   z, z' ~ N(0, I_n).
+approximation.  `columns` has the law of W_l on several vectors.
 
 `sampler="explicit"` draws the weights themselves and is the oracle of the other.
 
@@ -19,7 +16,7 @@ twos, each pair of normals (see `normals`) serving two consecutive layers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +27,16 @@ from simulations.normals import pair
 State = TypeVar("State")
 Noise: TypeAlias = jax.Array
 """One layer's randomness: z of shape (columns * n, samples), or weights (n, n, samples)."""
+
+Drawn = TypeVar("Drawn", covariant=True)
+
+
+class Layers(Protocol[Drawn]):
+    """What draws the randomness of layers."""
+
+    def two_layers(self, key: jax.Array) -> tuple[Drawn, Drawn]:
+        """The randomness of two consecutive layers."""
+
 
 STATE_SIZE = 1 << 15
 """Numbers in the state of one batch: it fits a core's second-level cache."""
@@ -70,19 +77,6 @@ def apply_weights(noise: Noise, phi: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.sum(phi * phi, axis=0) * phi.dtype.type(1 / n)) * noise
 
 
-def apply_weights_to_two(noise: Noise, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """W a and W b for one layer; a, b are (n, samples) and may vanish or be parallel."""
-    n = a.shape[0]
-    if noise.ndim == 3:
-        return apply_weights(noise, a), apply_weights(noise, b)
-    z, fresh = noise[:n], noise[n:]
-    length, u = polar(a)
-    along = jnp.sum(u * b, axis=0)
-    rest = polar(b - along * u)[0]  # not from |b|^2 - <u, b>^2, which cancels
-    root = a.dtype.type(n**-0.5)
-    return root * length * z, root * (along * z + rest * fresh)
-
-
 def polar(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """|x| and x / |x| over the first axis, both 0 for x = 0.
 
@@ -99,9 +93,9 @@ def polar(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 def march(
     key: jax.Array,
     pairs: jax.Array | int,
-    shape: Shape,
+    shape: Layers[Drawn],
     state: State,
-    advance: Callable[[State, Noise, Noise], State],
+    advance: Callable[[State, Drawn, Drawn], State],
 ) -> State:
     """Take the state through `pairs` pairs of layers; pair k draws with fold_in(key, k)."""
 

@@ -29,6 +29,9 @@ Params: TypeAlias = Any
 MAX_BLOCKS = 1 << 20
 """A run keeps a record of every block in memory, so their number has an end."""
 
+DRAWS_PER_BLOCK = 1 << 26
+"""About a quarter of a second of work: long against an engine's overhead, short for a restart."""
+
 
 class Estimate(NamedTuple):
     """A measured quantity: value, standard error, and the number of samples behind it.
@@ -122,28 +125,48 @@ class Job:
         return [size] * full + [rest] * (rest > 0)
 
 
+class Derived(NamedTuple):
+    """What follows from several runs together, the slope of an estimate over depths for example."""
+
+    estimates: Result
+    predictions: dict[str, dict[str, Any]]
+    conclusion: str
+    """One line in words."""
+
+
 @dataclass(frozen=True)
 class Twin:
     """What a simulation's command line offers; its module holds one as TWIN, or several as TWINS,
     by the names that --quantity gives them.
 
-    experiment(params): what is simulated; params: their type.
+    experiment(params): what is simulated; params: their type; prepare(params): the parameters with
+    everything read that they name, files for example, and what theory supplies as data filled in.
     predictions(params): for estimates by name, what theory says ("predicted": of this very
-    quantity; "limit": of its limit); it imports the theory twin when called.
-    survey(params): what a run without a chosen `survey_over` goes through; survey_table(params,
-    results): its table, header first; `headline`: the estimate that its picture shows; `shown`:
-    whether an estimate goes into the table of one run (`--json` has them all).
+    quantity; "limit": of its limit; "band": where one network lies); it imports the theory twin
+    when called.
+    headline: the estimate that pictures and tables of several runs show; shown: whether an estimate
+    goes into the table of one run (`--json` has them all).
+    survey(params): the runs made over the parameter `survey_over` where the user has not chosen
+    it, or always; survey_table(params, results): their table, header first; derived(params,
+    results): what follows from them together.
     """
 
     experiment: Callable[[Params], Experiment]
     params: type
     samples: int
-    predictions: Callable[[Params], dict[str, dict[str, float]]]
-    survey_over: str
-    survey: Callable[[Params], Sequence[Params]]
+    predictions: Callable[[Params], dict[str, dict[str, Any]]]
     headline: str
-    survey_table: Callable[[Sequence[Params], Sequence[Result]], list[list[str]]]
+    survey_over: str | None = None
+    survey: Callable[[Params], Sequence[Params]] = lambda params: [params]
+    survey_table: Callable[[Sequence[Params], Sequence[Result]], list[list[str]]] | None = None
+    survey_always: bool = False
     shown: Callable[[str], bool] = bool
+    prepare: Callable[[Params], Params] = lambda params: params
+    derived: Callable[[Sequence[Params], Sequence[Result]], Derived] | None = None
+
+    def headline_of(self, results: Sequence[Result]) -> str:
+        """The headline, or the first estimate where some of the runs do not have it."""
+        return self.headline if all(self.headline in r for r in results) else next(iter(results[0]))
 
 
 @dataclass(frozen=True)
@@ -184,6 +207,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def samples_per_block(draws: int, batch: int) -> int:
+    """Samples in a full block, a power of two, when one sample takes this many normals."""
+    return max(batch, 1 << max(0, (DRAWS_PER_BLOCK // draws).bit_length() - 1))
 
 
 def setup() -> None:

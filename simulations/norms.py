@@ -14,8 +14,9 @@ import numpy as np
 
 from simulations import coupled
 from simulations.accumulators import Block
+from simulations.columns import images
 from simulations.coupled import Dynamic, Observed, Static, start_at
-from simulations.forward import Noise, Shape, apply_weights, apply_weights_to_two, polar
+from simulations.forward import Noise, Shape, apply_weights, polar
 from theory.activations import Activation
 
 PRE_NORM = ("log_pre_norm", "log_pre_norm_alive", "pre_norm_residual")
@@ -60,7 +61,7 @@ def tangent_statistics(
 
     def layer(path: Norm, noise: Noise, h: jax.Array) -> Norm:
         slope = f.derivative(path.y) * path.v
-        dy, dv = apply_weights_to_two(noise, f(path.y), slope)
+        dy, dv = images(noise, [f(path.y), slope])
         martingale, drift = _increments(path.v, dv, slope, h)
         return Norm(path.y + dy, path.v + dv, path.martingale + martingale, path.drift + drift)
 

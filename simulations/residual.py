@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from simulations import coupled, forward
-from simulations.accumulators import Block, Moments
+from simulations.accumulators import Block, Moments, variances
 from simulations.coupled import ROWS as ROWS
 from simulations.coupled import Dynamic, Static, rows, start_at, two_layers
 from theory.activations import Activation
@@ -143,10 +143,10 @@ def _moments(o: Observed, valid: jax.Array) -> Moments:
     masks = {"start": start, "dead": start & ~alive, "everywhere": everywhere}
     of = {name: masks[kind] for kind, names in WHERE.items() for name in names}
     where = jnp.stack([of.get(name, alive) for name in STATISTICS], axis=1)
-    # Variances are taken batch by batch: unbiased, with an error bar from their scatter, also
-    # for the difference of two coupled networks.  A batch is one sample of a variance.
+    # A batch is one sample of a variance.
     q = o.q.astype(jnp.float64)
-    spread = jnp.var(jnp.stack([q, jnp.log(jnp.where(q > 0, q, 1))], axis=1), axis=2, ddof=1)
+    both_q = jnp.stack([q, jnp.log(jnp.where(q > 0, q, 1))], axis=1)
+    spread = variances(both_q, q.shape[-1])[..., 0]
     moments = Moments.of(rows(o.values), where)
     full = jnp.all(valid)
     count, mean = (

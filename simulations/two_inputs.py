@@ -12,8 +12,9 @@ import jax.numpy as jnp
 
 from simulations import coupled
 from simulations.accumulators import Block
+from simulations.columns import images
 from simulations.coupled import Dynamic, Observed, Static
-from simulations.forward import Noise, Shape, apply_weights_to_two, polar
+from simulations.forward import Noise, Shape, polar
 from simulations.norms import alive
 from theory.activations import Activation
 
@@ -59,7 +60,7 @@ def correlation_statistics(
 
     def layer(path: Two, noise: Noise, h: jax.Array) -> Two:
         a, b = path.a, path.b
-        da, db = apply_weights_to_two(noise, f(a), f(b))
+        da, db = images(noise, [f(a), f(b)])
         martingale = path.martingale + _linear(a, b, da, db)
         return Two(a + da, b + db, martingale, path.leader)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulations.accumulators import Accumulator, Block, Counts, Moments
-from simulations.core import Estimate, Experiment, Law, Result
+from simulations.core import DRAWS_PER_BLOCK as DRAWS_PER_BLOCK
+from simulations.core import Estimate, Experiment, Law, Result, samples_per_block
 from simulations.depth_limit import params as checks
 from simulations.depth_limit.params import MAX_RECORDS, Params, stored
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     import jax
 
     from simulations.coupled import Static
-
-DRAWS_PER_BLOCK = 1 << 26
-"""About a quarter of a second of work: long against an engine's overhead, short for a restart."""
 
 
 def paths_block(key: jax.Array, p: Params, count: int) -> Block:
@@ -264,9 +262,7 @@ def gradient_block_size(p: Params) -> int:
 
 
 def _size(p: Params, static: Static, draws_per_layer: int) -> int:
-    draws = p.depth * draws_per_layer
-    wanted = 1 << max(0, (DRAWS_PER_BLOCK // draws).bit_length() - 1)
-    return max(static.shape.batch, wanted)
+    return samples_per_block(p.depth * draws_per_layer, static.batch)
 
 
 def code(p: Params) -> tuple[object, ...]:

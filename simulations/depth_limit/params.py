@@ -5,15 +5,17 @@ Light to import: the command line builds its options from these.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from simulations import checks
+from simulations.checks import LARGEST as LARGEST
+from simulations.checks import refuse
+
 MAX_RECORDS = 8
-LARGEST = 10_000_000
 WIDEST_JACOBIAN = 16
 """Its elimination is written out, entry by entry, so that compile time grows with the width."""
 
@@ -52,25 +54,12 @@ class Params:
     """Law of the weights in the backward pass: the true one, or fresh ones, which is wrong."""
 
     def __post_init__(self) -> None:
-        for name in ("width", "depth", "records"):
-            value = getattr(self, name)
-            if value < 1:
-                raise ValueError(f"--{name} must be an integer >= 1; got {value}.")
-            if value > LARGEST:
-                raise ValueError(f"--{name} must be at most {LARGEST}; got {value}.")
-        if not (math.isfinite(self.time) and self.time > 0):
-            raise ValueError(f"--time must be a finite number > 0; got {self.time}.")
-        if not (math.isfinite(self.q0) and self.q0 > 0):
-            raise ValueError(f"--q0 must be a finite number > 0; got {self.q0}.")
-        power = 8 if self.dtype == "float32" else 70  # Y^4 must neither vanish nor overflow
-        if abs(math.log10(self.q0)) > power:
-            raise ValueError(
-                f"--q0 must be from 1e-{power} to 1e{power} with {self.dtype}; got {self.q0}."
-            )
+        checks.whole(self, "width", "depth", "records")
+        checks.positive(self, "time")
+        checks.variance(self)
         if self.start is not None and not math.isfinite(self.start):
             raise ValueError(f"--start must be finite; got {self.start}.")
-        if not -1 <= self.correlation <= 1:
-            raise ValueError(f"--correlation must be from -1 to 1; got {self.correlation}.")
+        checks.correlation(self)
         if self.records > MAX_RECORDS:
             raise ValueError(f"--records must be at most {MAX_RECORDS}; got {self.records}.")
         if self.records > 1 and self.depth % (2 * self.records):
@@ -82,25 +71,25 @@ class Params:
 
 def check_paths(p: Params) -> None:
     """Refuse what has no meaning for the norm of one signal after phi."""
-    _refuse(p, "log_ratio and active", "direction", "correlation", "backward")
+    refuse(p, "log_ratio and active", "direction", "correlation", "backward")
 
 
 def check_pre_norm(p: Params) -> None:
     """Refuse what has no meaning for the norm of one signal before phi."""
-    _refuse(p, "pre_norm", "direction", "correlation", "edges", "backward")
+    refuse(p, "pre_norm", "direction", "correlation", "edges", "backward")
     if p.start == 0:
         raise ValueError("--start must not be 0 for pre_norm, which divides by the norm of Y_0.")
 
 
 def check_tangent(p: Params) -> None:
     """Refuse what has no meaning for a tangent."""
-    _refuse(p, "tangent", "correlation", "edges", "backward")
+    refuse(p, "tangent", "correlation", "edges", "backward")
 
 
 def check_jacobian(p: Params) -> None:
     """Refuse what has no meaning for the Jacobian, and a width that is too large for it."""
     label = "determinant or gradient with explicit weights"
-    _refuse(p, label, "correlation", "edges", "backward")
+    refuse(p, label, "correlation", "edges", "backward")
     if p.width > WIDEST_JACOBIAN:
         raise ValueError(f"--width must be at most {WIDEST_JACOBIAN} for {label}; got {p.width}.")
 
@@ -109,7 +98,7 @@ def check_gradient(p: Params) -> None:
     """Refuse what has no meaning for a gradient by its exact law, and a path too long to store."""
     from simulations.coupled import stored_batch
 
-    _refuse(p, "gradient by its exact law", "correlation", "edges", "records", "sampler")
+    refuse(p, "gradient by its exact law", "correlation", "edges", "records", "sampler")
     if not stored_batch(p.width, stored(p)):
         raise ValueError(
             f"--depth {p.depth} is too much for a gradient at --width {p.width}: it needs its "
@@ -119,16 +108,9 @@ def check_gradient(p: Params) -> None:
 
 def check_correlation(p: Params) -> None:
     """Refuse what has no meaning for two inputs."""
-    _refuse(p, "correlation", "direction", "start", "backward")
+    refuse(p, "correlation", "direction", "start", "backward")
 
 
 def stored(p: Params) -> int:
     """Room for the layers of one path: the power of two that holds whole pairs of them."""
     return max(2, 1 << (p.depth - 1).bit_length())
-
-
-def _refuse(p: Params, label: str, *names: str) -> None:
-    defaults = {f.name: f.default for f in dataclasses.fields(p)}
-    for name in names:
-        if getattr(p, name) != defaults[name]:
-            raise ValueError(f"--{name} has no meaning for {label}; leave it out.")

@@ -8,8 +8,28 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from simulations import cli
+
 ROOT = Path(__file__).resolve().parents[2]
 TOY = "from simulations import cli; raise SystemExit(cli.main('tests.simulations.toy_twin'))"
+
+
+TWIN = "simulations.depth_limit"
+
+
+def mistake(capsys: pytest.CaptureFixture[str], *words: Any, module: str = TWIN) -> str:
+    """Insist on one line, exit code 2, an empty stdout and no new file; return the line."""
+    before = sorted(Path.cwd().rglob("*"))
+    code = cli.main(module, [str(w) for w in words])
+    said = capsys.readouterr()
+    assert code == 2, said.err
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.endswith("\n")
+    assert sorted(Path.cwd().rglob("*")) == before
+    return said.err.strip()
 
 
 def environment() -> dict[str, str]:

@@ -14,31 +14,17 @@ import pytest
 
 from simulations import cli, core
 from simulations.cli import bare_resume, parse_shard
-from tests.simulations.commands import environment, networks, run, succeed, toy
+from tests.simulations.commands import TWIN, environment, mistake, networks, run, succeed, toy
 
 core.setup()
 
 SMALL = ("--width", "4", "--depth", "8", "--samples", "1000")
-TWIN = "simulations.depth_limit"
 TOY = "tests.simulations.toy_twin"
 
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def mistake(capsys: pytest.CaptureFixture[str], *words: Any, module: str = TWIN) -> str:
-    """Insist on one line, exit code 2, an empty stdout and no new file; return the line."""
-    before = sorted(Path.cwd().rglob("*"))
-    code = cli.main(module, [str(w) for w in words])
-    said = capsys.readouterr()
-    assert code == 2, said.err
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.endswith("\n")
-    assert sorted(Path.cwd().rglob("*")) == before
-    return said.err.strip()
 
 
 MISTAKES = [
@@ -350,8 +336,9 @@ def test_plot_that_cannot_be_written(
 # --- processes ------------------------------------------------------------------------------------
 
 
-def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", TWIN, "--help"]
+@pytest.mark.parametrize("module", [TWIN, "simulations.commutation"])
+def test_help_imports_nothing_heavy(module: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", module, "--help"]
     done = run(command, tmp_path)
     assert done.returncode == 0
     assert "--width" in done.stdout

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from simulations import core, coupled, engines, forward
+from simulations import core, coupled, engines
 from simulations.backward import GRADIENT as GRADIENT_NAMES
+from simulations.columns import images
 from simulations.core import Estimate, Experiment, Job, Law
 from simulations.depth_limit import (
     CORRELATION,
@@ -85,8 +86,8 @@ def test_two_columns_have_the_covariance_of_the_weights(dtype: str, eps: float) 
     # The map from normals to (W a, W b) is linear; its matrix squared is the covariance.
     a, b = (jnp.asarray(x.astype(dtype)) for x in columns())
     parts = np.eye(6, dtype=dtype)[:, :, None] * np.ones(12, dtype)
-    images = [forward.apply_weights_to_two(jnp.asarray(z), a, b) for z in parts]
-    factor = np.array([np.concatenate(image) for image in images], float)  # (normal, row, sample)
+    found = [images(jnp.asarray(z), (a, b)) for z in parts]
+    factor = np.array([np.concatenate(image) for image in found], float)  # (normal, row, sample)
     covariance = np.einsum("kis,kjs->ijs", factor, factor)
     for s in range(12):
         p = np.array([a[:, s], b[:, s]]).T.astype(float)
@@ -98,7 +99,7 @@ def test_two_columns_have_the_covariance_of_the_weights(dtype: str, eps: float) 
 def test_two_columns_by_explicit_weights() -> None:
     w = np.random.default_rng(1).standard_normal((3, 3, 12))
     a, b = map(jnp.asarray, columns())
-    for x, found in zip((a, b), forward.apply_weights_to_two(jnp.asarray(w), a, b), strict=True):
+    for x, found in zip((a, b), images(jnp.asarray(w), (a, b)), strict=True):
         np.testing.assert_allclose(found, np.einsum("ijs,js->is", w, x) / 3**0.5, atol=1e-14)
 
 

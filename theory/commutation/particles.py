@@ -30,7 +30,6 @@ import numpy.typing as npt
 import scipy.fft
 
 from theory.activations import Activation
-from theory.commutation.flow import jacobian, rates
 
 Array = npt.NDArray[np.float64]
 
@@ -55,25 +54,23 @@ def at_depth(
     `q`: (q_aa,) for one input, (q_aa, q_bb, q_ab) for two; |correlation| < 1.
     """
     h = time / depth
-    flow, force, slope = [q], [], []
-    for _ in range(depth):
-        force.append(_restrict(rates(_whole(flow[-1]), act), q.size))
-        slope.append(_restrict(jacobian(_whole(flow[-1]), act), q.size))
-        flow.append(flow[-1] + h * force[-1])
-    grid = _grid(flow, points)
-    phi = np.asarray(act(grid.x), dtype=float)
-    pairs = PAIRS[len(grid.x)]
-    m = np.stack([phi[i] * phi[j] for i, j in pairs]) * grid.window
+    grid = _grid(_rough_flow(q, h, depth, act), points)
+    with np.errstate(all="ignore"):
+        phi = np.asarray(act(grid.x), dtype=float)
+        m = np.stack([phi[i] * phi[j] for i, j in PAIRS[len(grid.x)]]) * grid.window
     if not np.all(np.isfinite(m)):
         raise ValueError(f"activation {act.name} is not finite on +-{np.abs(grid.x).max():.4g}.")
+    path, here = [], q
+    for _ in range(depth):
+        path.append(_step(grid, m, here, h))
+        here = here + h * path[-1].force
     one = np.eye(q.size)
     ahead = [one]  # Phi(L, l) for l = L, L-1, ..., 0
-    for J in reversed(slope):
-        ahead.append(ahead[-1] @ (one + h * J))
+    for step in reversed(path):
+        ahead.append(ahead[-1] @ (one + h * step.slope))
     ahead.reverse()
-    layer = [np.exp(h * np.tensordot(F, grid.heat, 1)) for F in force]
-    V, ahead_of = _backward(grid, m, flow, ahead, layer, h)
-    return V, _forward(grid, m, flow, ahead, layer, h, slope, ahead_of)
+    V, ahead_of = _backward(grid, m, path, grid.law(here), ahead, h)
+    return V, _forward(grid, m, path, ahead, ahead_of, h)
 
 
 class _Grid(NamedTuple):
@@ -123,6 +120,45 @@ class _Grid(NamedTuple):
         return np.asarray((centred * weights.ravel()) @ centred.T)
 
 
+def _rough_flow(q: Array, h: float, depth: int, act: Activation) -> list[Array]:
+    """Q_0, ..., Q_L to a percent, enough to lay a grid."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(32)
+    k = len(matrix(q))
+    z = np.stack(np.meshgrid(*[nodes] * k, indexing="ij")).reshape(k, -1)
+    w = functools.reduce(np.multiply.outer, [weights / weights.sum()] * k).ravel()
+    flow = [q]
+    for _ in range(depth):
+        with np.errstate(all="ignore"):
+            phi = np.asarray(act(np.linalg.cholesky(matrix(flow[-1])) @ z), dtype=float)
+            flow.append(flow[-1] + h * np.array([phi[i] * phi[j] @ w for i, j in PAIRS[k]]))
+        if not np.all(np.isfinite(flow[-1])):
+            raise ValueError(f"the kernel of {act.name} from {q} overflows within {depth} layers.")
+    return flow
+
+
+class _Layer(NamedTuple):
+    """One layer of the flow."""
+
+    weights: Array
+    """Law of a particle before it, on the grid."""
+    spectrum: Array
+    force: Array
+    """F = E m."""
+    slope: Array
+    """J = dF/dQ, from dp/dQ: no derivative of phi is needed."""
+    noise: Array
+    """Fourier symbol of its noise N(0, h F)."""
+
+
+def _step(grid: _Grid, m: Array, q: Array, h: float) -> _Layer:
+    weights = grid.law(q)
+    spectrum = grid.spectrum(weights)
+    force = grid.mean(weights, m)
+    slope = grid.products(m, grid.smoothed(grid.heat * spectrum))
+    noise = np.exp(h * np.tensordot(force, grid.heat, 1))
+    return _Layer(weights, spectrum, force, slope, noise)
+
+
 def _grid(flow: list[Array], points: int) -> _Grid:
     A = np.linalg.cholesky(matrix(flow[-1]))
     k = len(A)
@@ -147,37 +183,29 @@ def _grid(flow: list[Array], points: int) -> _Grid:
 
 
 def _backward(
-    grid: _Grid, m: Array, flow: list[Array], ahead: list[Array], layer: list[Array], h: float
+    grid: _Grid, m: Array, path: list[_Layer], last: Array, ahead: list[Array], h: float
 ) -> tuple[Array, list[Array]]:
-    """V, and P_l u_(l+1) of every layer.
+    """V, and P_l u_(l+1) of every layer; `last`: the law after the last layer.
 
     Var(f(x_L)) = Var(E[f | x_0]) + sum_l E Var(E[f | x_{l+1}] | x_l), and E[g^2] of the next layer
     needs no convolution, since its law is known.
     """
     products = np.stack([grid.x[i] * grid.x[j] for i, j in PAIRS[len(grid.x)]])
-    u = np.zeros_like(m)
-    weights = grid.law(flow[-1])
+    u, weights = np.zeros_like(m), last
     V = np.zeros((len(m), len(m)))
     seen: list[Array] = []
-    for before, symbol, propagator in zip(flow[-2::-1], layer[::-1], ahead[:0:-1], strict=True):
+    for layer, propagator in zip(reversed(path), reversed(ahead[1:]), strict=True):
         V += grid.covariance(weights, products + u)
-        u = grid.smoothed(grid.spectrum(u) * symbol)
+        u = grid.smoothed(grid.spectrum(u) * layer.noise)
         seen.append(u)
-        weights = grid.law(before)
+        weights = layer.weights
         V -= grid.covariance(weights, products + u)
         u = u + h * np.tensordot(propagator, m, 1)
     return V + grid.covariance(weights, products + u), seen[::-1]
 
 
 def _forward(
-    grid: _Grid,
-    m: Array,
-    flow: list[Array],
-    ahead: list[Array],
-    layer: list[Array],
-    h: float,
-    slope: list[Array],
-    ahead_of: list[Array],
+    grid: _Grid, m: Array, path: list[_Layer], ahead: list[Array], ahead_of: list[Array], h: float
 ) -> Array:
     """B, from w(x) = E[Lambda; x(l) = x] and C = Cov Lambda, layer by layer.
 
@@ -185,26 +213,17 @@ def _forward(
     """
     one = np.eye(len(m))
     B, C, w = np.zeros(len(m)), np.zeros((len(m), len(m))), np.zeros_like(m)
-    for k, (q, J) in enumerate(zip(flow[:-1], slope, strict=True)):
-        weights, growth = grid.law(q), one + h * J
-        own = m - grid.mean(weights, m).reshape(-1, *[1] * (m.ndim - 1))
-        moved = h * (own * weights + np.tensordot(J, w, 1))
+    for layer, propagator, later in zip(path, ahead[1:], ahead_of, strict=True):
+        growth = one + h * layer.slope
+        own = m - layer.force.reshape(-1, *[1] * (m.ndim - 1))
+        moved = h * (own * layer.weights + np.tensordot(layer.slope, w, 1))
         spectrum = grid.spectrum(moved)
         # d^2 acts on the other factor, by parts; dp/dQ is the same operator on the density.
         bent = grid.smoothed(np.sum(grid.heat * spectrum, axis=0))
         curved = np.einsum("cd,c...,d...->...", C, grid.heat, grid.heat)
-        density = grid.smoothed(curved * grid.spectrum(weights))
-        B += grid.mean(bent, ahead_of[k]) + h / 2 * ahead[k + 1] @ grid.mean(density, m)
+        density = grid.smoothed(curved * layer.spectrum)
+        B += grid.mean(bent, later) + h / 2 * propagator @ grid.mean(density, m)
         both = h * grid.products(m, w) @ growth.T
-        C = growth @ C @ growth.T + both + both.T + h * h * grid.products(own * weights, own)
-        w = grid.smoothed((grid.spectrum(w) + spectrum) * layer[k])
+        C = growth @ C @ growth.T + both + both.T + h * h * grid.covariance(layer.weights, m)
+        w = grid.smoothed((grid.spectrum(w) + spectrum) * layer.noise)
     return B
-
-
-def _whole(q: Array) -> Array:
-    """One input as two uncorrelated ones."""
-    return np.array([q[0], q[0], 0.0]) if q.size == 1 else q
-
-
-def _restrict(values: Array, size: int) -> Array:
-    return values[(slice(0, size),) * values.ndim]

@@ -1,0 +1,5 @@
+"""`python -m simulations.commutation`."""
+
+from simulations import cli
+
+raise SystemExit(cli.main("simulations.commutation"))
