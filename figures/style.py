@@ -13,6 +13,8 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simulations.core import Estimate
 from simulations.store import replacing
 
@@ -91,3 +93,16 @@ def save(figure: Figure, path: Path, title: str, caption: str) -> None:
     }[kind]
     with applied(), replacing(path) as file:
         figure.savefig(file, format=kind, metadata=told)
+
+
+def histogram(
+    ax: Axes, counts: np.ndarray[Any, Any], total: float, edges: np.ndarray[Any, Any], **look: Any
+) -> None:
+    """Densities of the bins between the edges, with their 99.9% intervals."""
+    widths = np.diff(edges)
+    share = counts / total
+    error = Z * np.sqrt(share * (1 - share) / total) / widths
+    label, color = look.get("label"), look.get("color", MEASURED)
+    ax.stairs(share / widths, edges, fill=True, color=color, alpha=0.3, label=label)
+    middle = (edges[1:] + edges[:-1]) / 2
+    ax.errorbar(middle, share / widths, error, fmt="none", elinewidth=1, color=color)

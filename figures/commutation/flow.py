@@ -20,7 +20,7 @@ from figures.commutation.plan import (
     resnet,
 )
 from figures.core import Drawing
-from figures.depth_limit.plan import mean
+from figures.reading import mean
 from simulations.commutation import PATHS, Params
 from simulations.core import Job, Result
 from theory import commutation as theory

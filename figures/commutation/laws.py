@@ -11,7 +11,6 @@ import numpy as np
 from figures import style
 from figures.commutation.plan import CORRELATION, ONE_INPUT
 from figures.core import Drawing
-from figures.depth_limit.width_one import histogram
 from simulations.commutation import PATHS, Params
 from simulations.core import Job, Law, Result
 from theory import commutation as theory
@@ -53,7 +52,7 @@ def neuron_laws(results: Sequence[Result]) -> Figure:
         binned, name = BINNED[k // len(NEURON_SIZES)]
         law, scale = _law(result), spread(binned)
         inside = law.counts[1:-1]
-        histogram(above, inside, law.counts.sum(), law.edges, label=style.WITH_INTERVAL)
+        style.histogram(above, inside, law.counts.sum(), law.edges, label=style.WITH_INTERVAL)
         x = scale * np.linspace(BINS[0], BINS[-1], 201)
         above.plot(x, _normal(x, 0, scale**2), color=style.PREDICTED, label="limit")
         _ratio(below, law, scale)
@@ -123,7 +122,7 @@ def log_kernel_laws(results: Sequence[Result]) -> Figure:
         law = _law(result)
         counts, total = law.counts[1:-1], law.counts.sum()
         for ax in (left, right) if name == names[0] else (left,):
-            histogram(ax, counts, total, law.edges, color=color, label=name)
+            style.histogram(ax, counts, total, law.edges, color=color, label=name)
             x = np.linspace(law.edges[0], law.edges[-1], 301)
             label = "predicted normal laws" if name == names[1] else None
             look: Any = {"color": style.PREDICTED, "label": label}

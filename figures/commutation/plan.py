@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from figures import style
-from figures.depth_limit.plan import mean, rescaled
+from figures.reading import mean, rescaled
 from simulations.commutation import PATHS, Params
 from simulations.core import Estimate, Job, Result
 

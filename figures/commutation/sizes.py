@@ -11,7 +11,7 @@ import numpy as np
 from figures import style
 from figures.commutation.plan import CORRELATION, SIZES, error, mlp, resnet, root, variance
 from figures.core import Drawing
-from figures.depth_limit.plan import mean
+from figures.reading import mean
 from simulations.core import Result
 from theory import commutation as theory
 

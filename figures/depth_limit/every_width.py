@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from figures import style
 from figures.core import Drawing
-from figures.depth_limit.plan import mean, rescaled, standard
+from figures.depth_limit.plan import standard
+from figures.reading import mean, rescaled
 from simulations.core import Experiment, Job, Result
 from simulations.depth_limit import GRADIENT, PRE_NORM, TANGENT, Params
 from theory import depth_limit as theory

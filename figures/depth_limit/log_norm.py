@@ -9,7 +9,8 @@ import numpy as np
 
 from figures import style
 from figures.core import Drawing
-from figures.depth_limit.plan import over_time, rescaled, standard
+from figures.depth_limit.plan import over_time, standard
+from figures.reading import rescaled
 from simulations import traces
 from simulations.core import Estimate, Job, Result
 from simulations.traces import TRACES, trajectories

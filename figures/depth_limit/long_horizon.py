@@ -10,7 +10,8 @@ from scipy import special
 
 from figures import style
 from figures.core import Drawing
-from figures.depth_limit.plan import over_time, rescaled
+from figures.depth_limit.plan import over_time
+from figures.reading import rescaled
 from simulations.core import Job, Law, Result
 from simulations.depth_limit import CORRELATION, PATHS, Params
 from theory import depth_limit as theory

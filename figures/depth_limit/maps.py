@@ -9,8 +9,8 @@ import numpy as np
 
 from figures import style
 from figures.core import Drawing
-from figures.depth_limit.plan import mean
 from figures.depth_limit.sign_map import signs, zero_line
+from figures.reading import mean
 from simulations.core import Job, Result
 from simulations.depth_limit import PATHS, Params
 from theory import depth_limit as theory

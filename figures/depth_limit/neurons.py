@@ -10,7 +10,8 @@ from scipy import special
 
 from figures import style
 from figures.core import Drawing
-from figures.depth_limit.plan import GAUSSIAN_SPREAD, neuron, over_time, rescaled, standard
+from figures.depth_limit.plan import GAUSSIAN_SPREAD, neuron, over_time, standard
+from figures.reading import rescaled
 from simulations.core import Result
 from theory import depth_limit as theory
 

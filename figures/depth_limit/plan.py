@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from figures.reading import mean
 from simulations.core import Estimate, Job, Law, Result
 from simulations.depth_limit import PATHS, Params
 
@@ -47,18 +48,6 @@ def over_time(job: Job, result: Result, name: str) -> tuple[list[float], list[Es
     times = [p.time * (k + 1) / p.records for k in range(p.records)]
     names = [f"{name}@{t:g}" for t in times[:-1]] + [name]
     return times, [mean(result, n) for n in names]
-
-
-def mean(result: Result, name: str) -> Estimate:
-    """An estimate that is a mean."""
-    found = result[name]
-    assert isinstance(found, Estimate), f"{name} is a mean"
-    return found
-
-
-def rescaled(e: Estimate, minus: float, times: float) -> Estimate:
-    """The estimate of times * (quantity - minus)."""
-    return e._replace(value=times * (e.value - minus), stderr=times * e.stderr)
 
 
 def neuron(result: Result) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

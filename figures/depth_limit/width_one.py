@@ -17,7 +17,6 @@ from simulations.depth_limit import PATHS, Params
 from theory import depth_limit as theory
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DEPTHS = (5, 50, 500)
@@ -42,19 +41,6 @@ def _ornstein_uhlenbeck(time: float) -> Job:
     return Job(PATHS, p, MILLION // 10)
 
 
-def histogram(
-    ax: Axes, counts: np.ndarray[Any, Any], total: float, edges: np.ndarray[Any, Any], **look: Any
-) -> None:
-    """Densities of the bins between the edges, with their 99.9% intervals."""
-    widths = np.diff(edges)
-    share = counts / total
-    error = style.Z * np.sqrt(share * (1 - share) / total) / widths
-    label, color = look.get("label"), look.get("color", style.MEASURED)
-    ax.stairs(share / widths, edges, fill=True, color=color, alpha=0.3, label=label)
-    middle = (edges[1:] + edges[:-1]) / 2
-    ax.errorbar(middle, share / widths, error, fmt="none", elinewidth=1, color=color)
-
-
 def geometric_brownian_motion(results: Sequence[Result]) -> Figure:
     """Histograms of log Y_L at three depths, with the exact law of each and the limit law."""
     figure = style.canvas(7.2, 2.8)
@@ -64,7 +50,7 @@ def geometric_brownian_motion(results: Sequence[Result]) -> Figure:
     for ax, depth, result in zip(panels, DEPTHS, results, strict=True):
         _, counts = neuron(result)
         dead, total = counts[0], counts.sum()
-        histogram(ax, counts[2:-1], total - dead, LOGS, label="measured")
+        style.histogram(ax, counts[2:-1], total - dead, LOGS, label="measured")
         exact = np.diff(theory.width_one_log_cdf(x, depth)) / np.diff(x)
         limit = np.diff(theory.width_one_log_cdf(x)) / np.diff(x)
         ax.plot(middle, limit, color=style.PREDICTED, label=r"$N(-\frac{1}{2}, 1)$")
@@ -84,7 +70,7 @@ def ornstein_uhlenbeck(results: Sequence[Result]) -> Figure:
     z = np.linspace(PLACES[0], PLACES[-1], 401)
     for color, time, result in zip(style.CYCLE, TIMES, results, strict=False):
         _, counts = neuron(result)
-        histogram(ax, counts[1:-1], counts.sum(), PLACES, color=color)
+        style.histogram(ax, counts[1:-1], counts.sum(), PLACES, color=color)
         law = theory.ou_law(1.0, 0.0, START, time)
         ax.plot(z, _normal(z, law.mean, law.variance), color=color, label=f"$t = {time:g}$")
     ax.plot(z, _normal(z, 0, 0.5), ":", color="black", lw=1, label=r"$t = \infty$")
