@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from simulations import forward
 from simulations.accumulators import Block, Counts, Moments, variances
-from simulations.columns import Basis, Matrix, apply_weights, batch_size
+from simulations.columns import Matrix, apply_weights, batch_size
 from simulations.commutation.params import (
     MAX_RECORDS,
     correlation_name,
@@ -114,32 +114,29 @@ def unit(f: Activation, code: Code, d: Dynamic) -> Callable[[jax.Array], jax.Arr
     return shaped if code.shaped else f
 
 
-def branch(
+def layer(
     phi: Callable[[jax.Array], jax.Array],
     noise: list[jax.Array],
     y: jax.Array,
+    index: Any,
     code: Code,
     d: Dynamic,
-    basis: Basis | None = None,
 ) -> jax.Array:
-    """sigma_w W phi(y) + sigma_b b, or sigma_w W_2 phi(W_1 y) + sigma_b b."""
-    if code.inner:
-        y = _apply(noise[0], y, code)
-        noise = noise[1:]
-    step: jax.Array = d["sigma_w"] * _apply(noise[0], phi(y) if basis is None else basis, code)
-    if code.biased:
-        step = step + d["sigma_b"] * noise[1]
-    return step
-
-
-def _apply(noise: jax.Array, p: jax.Array | Basis, code: Code) -> jax.Array:
-    return apply_weights(noise, p, explicit=code.explicit)
-
-
-def layer(y: jax.Array, step: jax.Array, index: Any, code: Code, d: Dynamic) -> jax.Array:
     """Y after layer `index` (from 0); the network itself beyond its depth."""
-    moved: jax.Array = y + d["alpha"][index] * step  # alpha is 0 beyond the depth
-    return moved if code.residual else jnp.where(index < d["depth"], step, y)
+    alpha = d["alpha"][index]  # 0 beyond the depth of a resnet, 1 elsewhere
+    p = y
+    if code.inner:
+        p = _apply(noise[0], p, code)
+        noise = noise[1:]
+    # The factors go to phi: XLA's loop over the product is scalar if they are looked up inside it.
+    step = _apply(noise[0], alpha * d["sigma_w"] * phi(p), code)
+    if code.biased:
+        step = step + alpha * d["sigma_b"] * noise[1]
+    return y + step if code.residual else jnp.where(index < d["depth"], step, y)
+
+
+def _apply(noise: jax.Array, p: jax.Array, code: Code) -> jax.Array:
+    return apply_weights(noise, p, explicit=code.explicit)
 
 
 def rescale(net: Network) -> Network:
@@ -163,7 +160,7 @@ def kernel_statistics(
     def advance(state: Any, noise1: list[jax.Array], noise2: list[jax.Array]) -> Any:
         net, done, errors = state
         for noise in (noise1, noise2):
-            y = layer(net.y, branch(phi, noise, net.y, code, d), done, code, d)
+            y = layer(phi, noise, net.y, done, code, d)
             net = Network(y, net.log)
             errors = _errors(errors, net, done, valid, code, d)
             done = done + 1

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from simulations import forward
 from simulations.accumulators import Block, Moments
 from simulations.columns import Basis, apply_transposed, orthonormal
-from simulations.commutation.networks import Code, branch, grouped_variance, law, layer, start
+from simulations.commutation.networks import Code, grouped_variance, law, layer, start
 from simulations.commutation.params import pair_name, pairs
 from simulations.coupled import Dynamic
 from theory.activations import Activation
@@ -43,7 +43,7 @@ def tangent_statistics(
         y, path, done = state
         for i, noise in enumerate((noise1, noise2)):
             path = path.at[done + i].set(y)
-            y = layer(y, branch(f, noise, y, code, d), done + i, code, d)
+            y = layer(f, noise, y, done + i, code, d)
         return y, path, done + 2
 
     path = jnp.zeros((code.layers, *y.shape), y.dtype)
