@@ -2,9 +2,10 @@
 
     Claim -> cases -> predictions -> jobs -> one simulation -> rule -> verdicts -> record
 
-All predictions and mutants are computed before the first sample is drawn.  Jobs that several
-claims share are simulated once, with the largest sample number asked for; every observation is
-then compared with its prediction and with all mutants, at no further cost.
+Predictions and mutants take no arguments: they see nothing of the samples, and are computed in a
+thread beside the simulation, which stops at the first that fails.  Jobs that several claims share
+are simulated once, with the largest sample number asked for; every observation is then compared
+with its prediction and with all mutants, at no further cost.
 
 Error rate.  `alpha` bounds the probability that a run gives any wrong verdict: it is divided
 equally over the claims run that involve chance, and within a claim over the cases that do
@@ -16,7 +17,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paper_checks.core import Case, Claim, Computed, Level, Measured, Sampling, passes
@@ -65,10 +67,10 @@ def run_claims(
         for claim, share in zip(claims, _shares(claims, level, alpha), strict=True)
         for case in claim.cases_at(level)
     ]
-    for trial in trials:
-        trial.predict()
     simulate = _Simulation(trials, level)
-    simulate(seed, map_blocks, store, progress)
+    with _Predictions(trials) as predictions:
+        simulate(seed, map_blocks, store, progress, predictions.check)
+        predictions.wait()
     for trial in trials:
         trial.decide(simulate)
     records = [
@@ -140,7 +142,9 @@ class _Simulation:
         map_blocks: MapBlocks | None,
         store: Store | None,
         progress: Progress | None,
+        check: Callable[[], None],
     ) -> None:
+        """Simulate; `check` is called after every block and may raise."""
         if not self.jobs:
             return
         from simulations import core, engines
@@ -153,12 +157,45 @@ class _Simulation:
             last = time.perf_counter()
             for task, block in (map_blocks or engines.in_process)(tasks):
                 self.seconds[keys[task.job]] += time.perf_counter() - last
+                check()
                 yield task, block
                 last = time.perf_counter()
 
         jobs = list(self.jobs.values())
         found = core.run(jobs, seed, map_blocks=timed, store=store, progress=progress)
         self.results = dict(zip(keys, found, strict=True))
+
+
+class _Predictions:
+    """The predictions of all trials, and what they compute without chance, in a thread."""
+
+    def __init__(self, trials: Sequence[_Trial]) -> None:
+        self.trials = trials
+        self.stopped = False
+        self.pool = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> _Predictions:
+        self.future = self.pool.submit(self._predict)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped = True
+        self.pool.shutdown()
+
+    def check(self) -> None:
+        """Raise what a prediction has raised so far."""
+        if self.future.done():
+            self.future.result()
+
+    def wait(self) -> None:
+        """Until all are made, or one has failed."""
+        self.future.result()
+
+    def _predict(self) -> None:
+        for trial in self.trials:
+            if self.stopped:
+                return
+            trial.predict()
 
 
 def _key(sampling: Sampling) -> tuple[str, Any]:
@@ -178,12 +215,15 @@ class _Trial:
         self.costs: dict[tuple[str, Any], tuple[int, float]] = {}
         self.predicted: Any = None
         self.mutants: dict[str, Any] = {}
+        self.computed: Any = None
 
     def predict(self) -> None:
-        """Evaluate the statement and all its mutants."""
+        """Evaluate the statement and all its mutants, and what is observed without chance."""
         with self._timed():
             self.predicted = self.case.predict()
             self.mutants = {name: mutant() for name, mutant in self.case.mutants.items()}
+            if isinstance(self.case.observe, Computed):
+                self.computed = self.case.observe.function()
 
     def decide(self, simulation: _Simulation) -> None:
         """Compare the observation with the statement and with every mutant."""
@@ -204,7 +244,7 @@ class _Trial:
     def _observed(self, simulation: _Simulation) -> Any:
         observe = self.case.observe
         if isinstance(observe, Computed):
-            return observe.function()
+            return self.computed
         keys = [_key(s) for s in self.samplings]
         self.costs = {k: (simulation.jobs[k].samples, simulation.seconds[k]) for k in keys}
         return observe.reduce([simulation.results[k] for k in keys])

@@ -19,7 +19,7 @@ def _constant() -> float:
     return math.sqrt(wide(depth=None).covariance[AB, AB])
 
 
-def _bound(width: int, depth: int) -> Case:
+def _bound(width: int, depth: int, levels: tuple[Level, ...] = ("quick", "full")) -> Case:
     run = standard(width, "sup_error_ab") if depth == DEPTH else deep(depth, "sup_error_ab")
     return Case(
         label=f"n = {width}, L = {depth}",
@@ -30,6 +30,7 @@ def _bound(width: int, depth: int) -> Case:
             "1/n + 1/L": lambda: _constant() * (1 / width + 1 / depth),
             "n^-1/2 without its constant": lambda: width**-0.5,
         },
+        levels=levels,
     )
 
 
@@ -64,6 +65,7 @@ def _exponent(name: str, tolerance: float) -> Case:
         predict=lambda: -0.5,
         rule=mean_within(tolerance),
         mutants={"-1": lambda: -1.0, "-1/4": lambda: -0.25, "0, as at fixed width": lambda: 0.0},
+        levels=("full",),
     )
 
 
@@ -108,8 +110,11 @@ CLAIMS = (
         expected=Verdict.SUPPORTED,
         method="monte-carlo",
         cases=(
-            *(_bound(n, DEPTH) for n in (25, 50, 100)),
-            *(_bound(25, depth) for depth in (50, 200)),
+            _bound(25, DEPTH),
+            _bound(50, DEPTH),
+            _bound(25, 50),
+            _bound(100, DEPTH, ("full",)),
+            _bound(25, 200, ("full",)),
         ),
     ),
     Claim(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LEAST_ROOM = 512
 """Layers for which there is room in any case, so that depths up to it share compiled code."""
+LEAST_EDGES = 128
+"""Edges of bins for which there is room in any case."""
 
 
 def kernel_block(key: jax.Array, p: Params, count: int) -> Block:
@@ -81,7 +83,6 @@ def _code(p: Params, **more: Any) -> Code:
         residual=p.architecture == "resnet",
         shaped=p.architecture == "shaped",
         biased=p.bias_variance > 0,
-        binned=bool(p.edges),
         **more,
     )
 
@@ -100,6 +101,8 @@ def _block(
     alpha = np.zeros(code.layers + 1, p.dtype)  # an odd depth ends with half a pair of layers
     alpha[: p.depth] = branch_factors(p) if code.residual else 1
     plus, minus = slopes(p)
+    edges = np.full(max(LEAST_EDGES, 1 << len(p.edges).bit_length()), np.inf)
+    edges[: len(p.edges)] = p.edges
     dynamic = {
         "depth": p.depth,
         "records": p.records,
@@ -110,7 +113,7 @@ def _block(
         "sigma_b": real(math.sqrt(p.bias_variance)),
         "plus": real(plus),
         "minus": real(minus),
-        "edges": np.asarray(p.edges, dtype=np.float64),
+        "edges": edges,
         "binned": names.index(p.binned) if p.edges else 0,
         "conditional": real(p.backward == "conditional"),
     }
@@ -119,6 +122,9 @@ def _block(
         reference[: p.depth] = p.reference
     dynamic["reference"] = reference
     block: Block = coupled.compiled(statistics, code, forward.lanes_here())(key, count, dynamic)
+    counts = block.pop("law")
+    if p.edges:
+        block["law"] = Counts(*(np.asarray(field)[: len(p.edges) + 1] for field in counts))
     return block
 
 

@@ -53,8 +53,6 @@ class Code(NamedTuple):
     """Whether columns are brought back to |Y|^2 = n."""
     layers: int
     """Room for this many layers."""
-    binned: bool = False
-    """Whether a law is counted; of what is a number."""
     stored: bool = False
     """Whether the path is kept."""
 
@@ -182,9 +180,7 @@ def kernel_statistics(
     (net, _, errors), block = jax.lax.fori_loop(0, d["records"], segment, (state, empty))
     largest, every = errors
     block |= {"error": every, "sup_error": Moments.of(largest, valid)}
-    if code.binned:
-        block["law"] = law(laws(begin.y, net, code), valid, d)
-    return dict(block)
+    return dict(block) | {"law": law(laws(begin.y, net, code), valid, d)}
 
 
 class Seen(NamedTuple):
@@ -291,7 +287,7 @@ def laws(begin: jax.Array, net: Network, code: Code) -> dict[str, tuple[jax.Arra
 
 
 def law(found: dict[str, tuple[jax.Array, jax.Array]], valid: jax.Array, d: Dynamic) -> Counts:
-    """Bin counts of the one that is asked for: a number, so that all share compiled code."""
+    """Bin counts of the one that is asked for, which is a number: all share compiled code."""
     values, counted = _stacked([*found.values()])
     chosen = d["binned"]
     return Counts.of(values[chosen], d["edges"], counted[chosen] & valid)

@@ -107,11 +107,9 @@ def _block(theta: jax.Array, valid: jax.Array, code: Code, d: Dynamic) -> Block:
     counted = jnp.stack([valid] * (len(found) - 1) + [alive])
     varied = jnp.stack([found[name] for name in ("ntk_aa", "ntk_ab") if name in found])
     every = jnp.ones_like(varied, bool)
-    block: Block = {
+    counts = {name: (value, jnp.array(True)) for name, value in found.items()}
+    return {
         "ntk": Moments.of(values, counted),
         "variance": grouped_variance(varied, every, valid),
+        "law": law(counts, valid, d),
     }
-    if code.binned:
-        counts = {name: (value, jnp.array(True)) for name, value in found.items()}
-        block["law"] = law(counts, valid, d)
-    return block

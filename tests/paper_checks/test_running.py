@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from paper_checks.estimates import log
 from paper_checks.report import problems, render, table
 from paper_checks.rules import identity, mean_within, proof
 from paper_checks.running import exit_code, run_claims, summary
+from simulations import core
 from simulations.core import Estimate
 from simulations.engines import in_process
 from tests.paper_checks import toy
@@ -158,16 +161,26 @@ def test_levels() -> None:
     assert full["claims"][1]["cases"][0]["alpha"] == 1e-3 / 2
 
 
-def test_nothing_is_simulated_before_every_prediction_exists() -> None:
+def test_a_prediction_that_fails_stops_the_simulation() -> None:
+    failed = threading.Event()
+    done = []
+
     def simulate(tasks: Any) -> Any:
-        raise AssertionError("sampling started")
+        for task in tasks:
+            assert failed.wait(60)
+            time.sleep(0.1)  # from the failure to its report
+            done.append(task)
+            yield task, core.compute(task)
 
     def broken() -> float:
+        failed.set()
         raise ValueError("no such width.")
 
     for late in (mean_case(1.0, predict=broken), mean_case(1.0, mutants={"m": broken})):
+        done.clear()
         with pytest.raises(ValueError, match='toy/x, case "mean 1": no such width'):
             run_claims([claim("x", mean_case(0.0), late)], map_blocks=simulate)
+        assert len(done) == 1
 
 
 def test_claims_without_chance_start_no_simulation() -> None:
