@@ -54,6 +54,8 @@ def run_claims(
     """
     from importlib.metadata import version
 
+    import jax  # noqa: F401  # whole, before theory looks for it from a thread of its own
+
     from simulations.cli import versions
 
     if not 0 < alpha < 1:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from paper_checks.commutation.observe import C0, DEPTH, against_limit, wide
+from paper_checks.commutation.observe import C0, DEPTH, kernel, wide
 from paper_checks.core import Case, Claim, Level, Measured, Verdict
 from paper_checks.identities import proved
 from paper_checks.rules import mean_within
@@ -27,7 +27,7 @@ def _with_gamma(gamma: float, depth: int) -> float:
 
 
 def _gamma_network(name: str, gamma: float, depth: int, quick: int) -> Measured:
-    return against_limit(name, width=25, depth=depth, gamma=gamma, quick=quick, full=2 * quick)
+    return kernel(name, width=25, depth=depth, gamma=gamma, quick=quick, full=2 * quick)
 
 
 def _displacement(gamma: float, depth: int, tolerance: float, quick: int) -> Case:
@@ -126,9 +126,7 @@ def _branch(branch: str, name: str, tolerance: float, levels: Any = BOTH) -> Cas
         mutants = {"the flow at clock 1": lambda: flow(1), "the input's": lambda: flow(0)}
     return Case(
         label=f"E {name}, {branch}",
-        observe=against_limit(
-            name, width=width, depth=DEPTH, branch=spec, quick=80_000, full=160_000
-        ),
+        observe=kernel(name, width=width, depth=DEPTH, branch=spec, quick=80_000, full=160_000),
         predict=predict,
         rule=mean_within(tolerance),
         mutants=mutants,

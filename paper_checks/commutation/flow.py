@@ -192,7 +192,7 @@ def _shallow(tolerance: float) -> Case:
     width, depth = 50, 5
     return Case(
         label=f"E q_aa, n = {width}, L = {depth}",
-        observe=against_limit("q_aa", width=width, depth=depth, quick=160_000, full=320_000),
+        observe=kernel("q_aa", width=width, depth=depth, quick=160_000, full=320_000),
         predict=lambda: at_depth(depth=depth).q_aa + float(wide().correction[AA]) / width,
         rule=mean_within(tolerance),
         mutants={

@@ -23,8 +23,13 @@ STANDARD = {25: (200_000, 8 * MILLION), 50: (160_000, 4 * MILLION), 100: (60_000
 LIMIT = theory.Covariance(1.0, 1.0, C0)
 
 
-DEEP = {50: (60_000, MILLION), 100: (30_000, MILLION), 200: (20_000, MILLION // 2)}
-"""Samples of networks of width 25 that are deeper than the standard run."""
+DEEP = {
+    (25, 50): (60_000, MILLION),
+    (25, 100): (30_000, MILLION),
+    (25, 200): (20_000, MILLION // 2),
+    (50, 50): (60_000, MILLION),
+}
+"""Samples (quick, full) of other widths and depths."""
 
 
 def standard(width: int, name: str) -> Measured:
@@ -33,12 +38,12 @@ def standard(width: int, name: str) -> Measured:
     return measured(PATHS, _against_limit(width, DEPTH), name, quick=quick, full=full)
 
 
-def deep(depth: int, name: str) -> Measured:
-    """An estimate of the standard network of width 25, of another depth."""
+def standard_at(width: int, depth: int, name: str) -> Measured:
+    """An estimate of the standard network at another depth."""
     if depth == DEPTH:
-        return standard(25, name)
-    quick, full = DEEP[depth]
-    return measured(PATHS, _against_limit(25, depth), name, quick=quick, full=full)
+        return standard(width, name)
+    quick, full = DEEP[width, depth]
+    return measured(PATHS, _against_limit(width, depth), name, quick=quick, full=full)
 
 
 @cache
