@@ -53,11 +53,13 @@ figures: $(RUN) ## draw the figures; ARGS=depth_limit for one subject
 
 # ---- what developers do -----------------------------------------------------------------------
 
+SPREAD = $(if $(filter 1,$(WORKERS)),,-n $(WORKERS) --dist loadfile)
+
 test: $(DEV) ## run the fast tests; ARGS='tests/test_x.py -k name'
-	@$(PY) -m pytest -m 'not slow' $(ARGS)
+	@$(PY) -m pytest -m 'not slow' $(SPREAD) $(ARGS)
 
 test-slow: $(DEV) ## run the slow tests
-	@$(PY) -m pytest -m slow $(ARGS)
+	@$(PY) -m pytest -m slow $(SPREAD) $(ARGS)
 
 lint: $(DEV) ## check style, format and types
 	@$(PY) -m ruff check .

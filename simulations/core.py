@@ -14,7 +14,6 @@ import numpy as np
 
 from simulations.accumulators import merge, not_finite
 from simulations.engines import in_process
-from simulations.jobs import DRAWS_PER_BLOCK as DRAWS_PER_BLOCK
 from simulations.jobs import MAX_BLOCKS as MAX_BLOCKS
 from simulations.jobs import Block as Block
 from simulations.jobs import Derived as Derived

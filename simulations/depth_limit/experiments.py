@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulations.accumulators import Accumulator, Block, Counts, Moments
-from simulations.core import DRAWS_PER_BLOCK as DRAWS_PER_BLOCK
 from simulations.core import Estimate, Experiment, Law, Result, samples_per_block
 from simulations.depth_limit import params as checks
 from simulations.depth_limit.params import MAX_RECORDS, Params, stored

@@ -206,6 +206,7 @@ def test_tangent_kernel(capsys: pytest.CaptureFixture[str]) -> None:
             assert found[name]["value"] == pytest.approx(found[name]["limit"], rel=0.25)
 
 
+@pytest.mark.slow
 def test_sweep_of_architectures(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--sweep", "architecture=resnet,mlp", "--sweep", "width=8,16", "--depth", "8")
     assert cli.main(MODULE, [*words, "--samples", "256"]) == 0

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from simulations import core, coupled, engines
+from simulations import core, coupled, engines, forward, jobs
 from simulations.backward import GRADIENT as GRADIENT_NAMES
 from simulations.columns import images
 from simulations.core import Estimate, Experiment, Job, Law
@@ -403,8 +403,18 @@ def test_records() -> None:
     )
 
 
+@pytest.mark.parametrize("n", [2, 5, 16])
+def test_products_at_the_size_of_a_batch(n: int) -> None:
+    # XLA's float32 kernel on CPUs for sums of broadcast products over a middle axis is wrong for
+    # some shapes beyond 10^5 entries (jax 0.10.2): these must not be among them.
+    rng = np.random.default_rng(SEED)
+    a, b = rng.standard_normal((2, n, n, forward.batch_size(n, True))).astype(np.float32)
+    exact = np.einsum("ijs,jks->iks", a.astype(float), b.astype(float))
+    assert np.max(np.abs(jax.jit(product)(a, b) - exact)) < 1e-4
+
+
 def test_workers_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiments, "DRAWS_PER_BLOCK", 1)  # blocks of one batch
+    monkeypatch.setattr(jobs, "DRAWS_PER_BLOCK", 1)  # blocks of one batch
     job = Job(TANGENT, Params(width=4, depth=DEPTH), 10_000)
     assert len(job.blocks()) == 3
     alone = core.run([job], SEED)

@@ -129,7 +129,8 @@ def _rough_flow(q: Array, h: float, depth: int, act: Activation) -> list[Array]:
     flow = [q]
     for _ in range(depth):
         with np.errstate(all="ignore"):
-            phi = np.asarray(act(np.linalg.cholesky(matrix(flow[-1])) @ z), dtype=float)
+            scale, turn = np.linalg.eigh(matrix(flow[-1]))  # Q_0 may be singular
+            phi = np.asarray(act(turn * np.sqrt(np.maximum(scale, 0)) @ z), dtype=float)
             flow.append(flow[-1] + h * np.array([phi[i] * phi[j] @ w for i, j in PAIRS[k]]))
         if not np.all(np.isfinite(flow[-1])):
             raise ValueError(f"the kernel of {act.name} from {q} overflows within {depth} layers.")
