@@ -278,7 +278,7 @@ CLAIMS = (
         provenance="derived",
         kind="formula",
         statement=r"$n \operatorname{Var}\log\hat q_{aa}$ of a ReLU residual network tends to"
-        r" $v(1) = 4.675$ as width and depth grow, and to 4.590 at depth 25, with $v(t) = 2 +"
+        r" $v(1) = 4.675$ as width and depth grow, and to 4.591 at depth 25, with $v(t) = 2 +"
         r" 4(1 - e^{-t/2}) + 2\int_0^t (t - w)(K(e^{-w/4}) - \frac14)\,dw$: to 5 % at $n = 50$ and"
         r" to 2.2 % at $n = 100$.",
         expected=Verdict.SUPPORTED,
