@@ -52,7 +52,7 @@ def _kernel(width: int, correlation: float, name: str, tolerance: float, levels:
             depth=DEPTH,
             correlation=correlation,
             quick=80_000,
-            full=500_000,
+            full=2_000_000 if correlation == 0.9 else 500_000,  # its mutant is near
         )
     mutants: dict[str, Callable[[], float]] = {
         "the input's": lambda: 1.0,
