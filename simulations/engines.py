@@ -103,9 +103,12 @@ def _on_local_cluster(workers: int, tasks: Iterable[Task]) -> Iterator[tuple[Tas
     # Spawned workers inherit the environment; numpy reads these when it is imported.
     before = {name: os.environ.get(name) for name in SINGLE_THREAD}
     os.environ.update(SINGLE_THREAD)
+    # A worker that is seen dead twice, this long apart, is given up, though it may have been
+    # started again many times in between; with all given up the run would wait for ever.
+    never = {"distributed.deploy.lost-worker-timeout": "1000 hours"}
     try:
         with (
-            dask.config.set({"distributed.scheduler.allowed-failures": 10}),
+            dask.config.set({"distributed.scheduler.allowed-failures": 10} | never),
             LocalCluster(
                 n_workers=min(workers, len(pending)),
                 threads_per_worker=1,

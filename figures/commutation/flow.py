@@ -56,7 +56,7 @@ def variances() -> dict[str, Array]:
     v = np.array([theory.fluctuation(float(t)) for t in GRID])
     start = (1.0, 1.0, CORRELATION)
     known = [1 + CORRELATION**2]
-    known += [float(theory.fluctuation_covariance(*start, t)[2, 2]) for t in NODES]
+    known += [float(theory.fluctuations(*start, t).covariance[2, 2]) for t in NODES]
     cubic = np.polynomial.polynomial.polyfit([0.0, *NODES], known, 3)
     return {"aa": q**2 * v, "ab": np.polynomial.polynomial.polyval(GRID, cubic)}
 

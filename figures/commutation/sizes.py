@@ -98,7 +98,7 @@ def error_rates(results: Sequence[Result]) -> Figure:
     left, right = figure.subplots(1, 2)
     start = (1.0, 1.0, CORRELATION)
     limit = theory.covariance(*start, 1.0)
-    V = theory.fluctuation_covariance(*start, 1.0)
+    V = theory.fluctuations(*start, 1.0).covariance
     beta = theory.depth_correction(*start, 1.0)
     finite = np.array([theory.finite_depth_covariance(*start, 1.0, k) for k in DEPTHS])
     sizes, depths = np.array(SIZES), np.array(DEPTHS)

@@ -10,7 +10,6 @@ from typing import Any
 from paper_checks.commutation.observe import (
     C0,
     DEPTH,
-    against_limit,
     at_depth,
     kernel,
     standard,
@@ -46,7 +45,7 @@ def _kernel(width: int, correlation: float, name: str, tolerance: float, levels:
 
     observe = standard(width, name)
     if correlation != C0:
-        observe = against_limit(
+        observe = kernel(
             name,
             width=width,
             depth=DEPTH,

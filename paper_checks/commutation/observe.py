@@ -20,9 +20,6 @@ C0 = 0.3
 STANDARD = {25: (200_000, 8 * MILLION), 50: (160_000, 4 * MILLION), 100: (60_000, 2 * MILLION)}
 """Samples (quick, full) of the standard run at each width: ReLU, q_0 = 1, correlation 0.3."""
 
-LIMIT = theory.Covariance(1.0, 1.0, C0)
-
-
 DEEP = {
     (25, 50): (60_000, MILLION),
     (25, 100): (30_000, MILLION),
@@ -54,11 +51,6 @@ def _against_limit(width: int, depth: int) -> Params:
 def kernel(name: str, *, quick: int, full: int, **params: Any) -> Measured:
     """An estimate of one run with these parameters."""
     return measured(PATHS, Params(**params), name, quick=quick, full=full)
-
-
-def against_limit(name: str, *, quick: int, full: int, **params: Any) -> Measured:
-    """As `kernel`, for the errors, which are taken from the limit kernel of every layer."""
-    return measured(PATHS, with_reference(Params(**params)), name, quick=quick, full=full)
 
 
 @cache

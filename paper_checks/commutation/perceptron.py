@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from paper_checks.commutation.observe import against_limit, kernel
+from paper_checks.commutation.observe import kernel, standard_at
 from paper_checks.core import Case, Claim, Computed, Level, Measured, Verdict
 from paper_checks.identities import proved
 from paper_checks.laws import law_within
@@ -101,16 +101,18 @@ def _perceptron_slope(tolerance: float) -> Case:
 def _resnet_slope(tolerance: float) -> Case:
     width, (shallow, deep) = 25, (25, 100)
 
-    def run(depth: int) -> Measured:
-        return against_limit("var_log_q", width=width, depth=depth, quick=20_000, full=40_000)
-
     def predict() -> float:
         one, two = (theory.log_expansion(1.0, 1.0, "relu", d).variance for d in (shallow, deep))
         return (two - one) / (deep - shallow)
 
     return Case(
         label=f"residual network, n = {width}, L = {shallow} and {deep}",
-        observe=_slope(run(shallow), run(deep), width, deep - shallow),
+        observe=_slope(
+            standard_at(width, shallow, "var_log_q"),
+            standard_at(width, deep, "var_log_q"),
+            width,
+            deep - shallow,
+        ),
         predict=predict,
         rule=mean_within(tolerance),
         mutants={"5: as a perceptron": lambda: 5.0, "2: linear perceptron": lambda: 2.0},

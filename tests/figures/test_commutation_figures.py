@@ -8,70 +8,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection, QuadMesh
-from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 from scipy import stats
 
 from figures import style
 from figures.commutation import FIGURES, flow, laws, plan, sizes
-from figures.core import Drawing
 from simulations.commutation import PATHS
-from simulations.core import Estimate, Job, Law, Result, run
+from simulations.core import Estimate, Job, run
 from tests.figures.reading import Z, close, line, points
+from tests.figures.results_commutation import ERROR, GROUPS, drawn
 
-GROUPS = 8
 STUDENT = stats.t.isf(0.0005, GROUPS - 1)  # 99.9 %, two-sided
-ERROR = 1e-3
-
-
-def made_up_values(p: Any, t: float) -> dict[str, float]:
-    """Near the truth, recognisable."""
-    layers = t * p.depth
-    log = 6 * layers / p.width if p.architecture != "resnet" else 5 / p.width
-    return {
-        "q_aa": 1 + t / 2 + 1 / p.width,
-        "q_ab": 0.3 + t / 3,
-        "correlation": 0.3 + t / 10,
-        "n_var_q_aa": 9 + t,
-        "n_var_q_ab": 4 + t,
-        "var_log_q": log,
-        "alive": 0.001 if is_dead(p) else 1.0,
-    }
-
-
-def is_dead(p: Any) -> bool:
-    return p.architecture == "mlp" and p.width == 5 and p.depth > 100
-
-
-def made_up(job: Job) -> Result:
-    p = job.params
-    result: Result = {}
-    for k in range(p.records):
-        done = p.depth if k == p.records - 1 else 2 * ((p.depth + 1) // 2 * (k + 1) // p.records)
-        at = f"@{done / p.depth:g}" if done < p.depth else ""
-        for name, value in made_up_values(p, done / p.depth).items():
-            few = "var" in name
-            result[name + at] = Estimate(value, ERROR, GROUPS if few else 100)
-    if is_dead(p):
-        result["var_log_q"] = Estimate(math.nan, math.inf, 0)
-    if p.edges:
-        scale = 0.5 if p.binned == "log_q" else math.exp(0.25)
-        cut = np.round(1e6 * stats.norm.cdf(np.array(p.edges), 0, scale))
-        result["law"] = Law(np.array(p.edges), np.diff([0, *cut, 1e6]).astype(int))
-    return result
-
-
-def drawn(name: str) -> tuple[Figure, list[Axes]]:
-    drawing = next(d for d in FIGURES if d.name == name)
-    figure = drawing.picture({job: made_up(job) for job in drawing.jobs})
-    return figure, figure.axes
 
 
 # --- sizes ----------------------------------------------------------------------------------------
@@ -172,7 +124,7 @@ def test_the_interpolated_variance() -> None:
     """Between its nodes, at t = 1/2: within half a percent of the variance itself."""
     from theory import commutation as theory
 
-    exact = theory.fluctuation_covariance(1.0, 1.0, 0.3, 0.5)[2, 2]
+    exact = theory.fluctuations(1.0, 1.0, 0.3, 0.5).covariance[2, 2]
     assert flow.variances()["ab"][flow.GRID == 0.5] == pytest.approx(exact, rel=0.005)
 
 
@@ -264,27 +216,6 @@ def test_shaped_networks_and_their_limit() -> None:
 
 
 # --- all ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("drawing", FIGURES, ids=lambda d: d.name)
-def test_same_results_give_the_same_bytes(drawing: Drawing, tmp_path: Path) -> None:
-    results = {job: made_up(job) for job in drawing.jobs}
-    first, second = (tmp_path / f"{k}.svg" for k in "ab")
-    for file in (first, second):
-        style.save(drawing.picture(results), file, drawing.name, drawing.caption)
-    assert first.read_bytes() == second.read_bytes()
-    assert drawing.name.encode() in first.read_bytes()
-
-
-@pytest.mark.parametrize("drawing", FIGURES, ids=lambda d: d.name)
-def test_axes_are_labelled_and_the_bars_explained(drawing: Drawing) -> None:
-    figure = drawing.picture({job: made_up(job) for job in drawing.jobs})
-    for ax in figure.axes:
-        place = ax.get_subplotspec()
-        assert ax.get_xlabel() or place is None or not place.is_last_row()
-        assert ax.get_ylabel() or (place is not None and not place.is_first_col())
-    assert "99.9%" in drawing.caption
-    assert drawing.caption.endswith(".")
 
 
 def test_the_runs_are_cheap_and_share_compiled_code() -> None:

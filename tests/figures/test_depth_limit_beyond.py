@@ -16,7 +16,8 @@ from scipy import stats
 from figures import style
 from figures.depth_limit import every_width, long_horizon, maps, sign_map
 from simulations.core import Estimate, Job, Law, run
-from tests.figures.reading import Z, close, drawn, line, log_ratio, made_up, points
+from tests.figures.reading import Z, close, line, points
+from tests.figures.results_depth_limit import drawn, log_ratio, made_up
 
 RATES = {n: 0.25 / (1 - 0.5**n) - 1 / n for n in every_width.WIDTHS}
 LOG_RATIOS = {

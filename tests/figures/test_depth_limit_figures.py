@@ -17,11 +17,11 @@ from matplotlib.patches import StepPatch
 from scipy import stats
 
 from figures import core, style
-from figures.core import Drawing
 from figures.depth_limit import FIGURES, log_norm, neurons, plan, sign_map, width_one
 from simulations import traces
 from simulations.core import Job
-from tests.figures.reading import Z, active, close, drawn, line, log_ratio, made_up, points
+from tests.figures.reading import Z, close, line, points
+from tests.figures.results_depth_limit import active, drawn, log_ratio, made_up
 
 TIMES = [k / 8 for k in range(1, 9)]
 LOG_RATIO_TWO = -0.169641302123
@@ -190,20 +190,6 @@ def test_zero_line_is_interpolated() -> None:
 # --- all ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("drawing", FIGURES, ids=lambda d: d.name)
-def test_same_results_give_the_same_bytes(drawing: Drawing, tmp_path: Path) -> None:
-    results = {job: made_up(job) for job in drawing.jobs}
-    first, second = (tmp_path / f"{k}.svg" for k in "ab")
-    for file in (first, second):
-        style.save(drawing.picture(results), file, drawing.name, drawing.caption)
-    content = first.read_bytes()
-    assert content == second.read_bytes()
-    assert content.startswith(b"<?xml")
-    assert b"<text" not in content  # letters are paths
-    assert b"<dc:date>" not in content
-    assert drawing.name.encode() in content
-
-
 @pytest.mark.parametrize(("kind", "start"), [("pdf", b"%PDF"), ("png", b"\x89PNG")])
 def test_other_kinds_of_files_too(kind: str, start: bytes, tmp_path: Path) -> None:
     (drawing,) = width_one.FIGURES[1:]
@@ -213,17 +199,6 @@ def test_other_kinds_of_files_too(kind: str, start: bytes, tmp_path: Path) -> No
         style.save(drawing.picture(results), file, drawing.name, drawing.caption)
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes().startswith(start)
-
-
-@pytest.mark.parametrize("drawing", FIGURES, ids=lambda d: d.name)
-def test_axes_are_labelled_and_the_bars_explained(drawing: Drawing) -> None:
-    figure = drawing.picture({job: made_up(job) for job in drawing.jobs})
-    for ax in figure.axes:
-        place = ax.get_subplotspec()
-        assert ax.get_xlabel() or place is None or not place.is_last_row()
-        assert ax.get_ylabel() or (place is not None and not place.is_first_col())
-    assert "99.9%" in drawing.caption
-    assert drawing.caption.endswith(".")
 
 
 def test_names_are_unique_and_a_run_is_planned_once() -> None:

@@ -10,31 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import norm
 
 from paper_checks.laws import Candidates, law_within, same_law
-from paper_checks.rules import Outcome, Rule
 from paper_checks.verdict import Verdict
 from simulations.core import Estimate, Law
-
-FALSE_ALARM = 1e-6
-ALPHA = 0.01
-REPLICATES = 3000
-SAMPLES = 1000
-
-
-def decide(rule: Rule, found: list[Any], predicted: Any, alpha: float = ALPHA) -> list[Outcome]:
-    return [rule.decide(observed, predicted, alpha) for observed in found]
-
-
-def count(outcomes: list[Outcome], verdict: Verdict) -> int:
-    return sum(outcome.verdict is verdict for outcome in outcomes)
-
-
-def most(rate: float) -> int:
-    """Exceeded with probability <= FALSE_ALARM by a count of events of this rate."""
-    return int(binom.isf(FALSE_ALARM, REPLICATES, rate))
-
+from tests.paper_checks.calibration import ALPHA, REPLICATES, SAMPLES, count, decide, most
 
 GRID = np.linspace(0.05, 0.95, 19)
 LAW = Law(np.array([0.25, 0.5, 0.75]), np.array([250, 250, 250, 250]))

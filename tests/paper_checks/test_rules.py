@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from scipy.stats import binom
 
 from paper_checks.rules import (
-    Outcome,
     Rule,
     Verdict,
     at_least,
@@ -29,12 +27,8 @@ from paper_checks.rules import (
     proof,
 )
 from simulations.core import Estimate, Law
+from tests.paper_checks.calibration import ALPHA, REPLICATES, SAMPLES, count, decide, most
 from theory.prediction import Prediction
-
-FALSE_ALARM = 1e-6
-ALPHA = 0.01
-REPLICATES = 3000
-SAMPLES = 1000
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], Any]
 
@@ -63,19 +57,6 @@ def estimates(draw: Draw, seed: int, samples: int = SAMPLES) -> list[Estimate]:
     stderr = np.sqrt(m2 / (samples - 1))
     rows = zip(mean, stderr, skewness, strict=True)
     return [Estimate(float(m), float(s), samples, float(g)) for m, s, g in rows]
-
-
-def decide(rule: Rule, found: list[Any], predicted: Any, alpha: float = ALPHA) -> list[Outcome]:
-    return [rule.decide(observed, predicted, alpha) for observed in found]
-
-
-def count(outcomes: list[Outcome], verdict: Verdict) -> int:
-    return sum(outcome.verdict is verdict for outcome in outcomes)
-
-
-def most(rate: float) -> int:
-    """Exceeded with probability <= FALSE_ALARM by a count of events of this rate."""
-    return int(binom.isf(FALSE_ALARM, REPLICATES, rate))
 
 
 # The worst true and the worst false statement of each rule about a mean of 0: at the edge of what

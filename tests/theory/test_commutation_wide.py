@@ -113,7 +113,7 @@ REFERENCE = [
 def test_reference_values(
     activation: str, q: tuple[float, float, float], value: float, stderr: float
 ) -> None:
-    found = commutation.fluctuation_covariance(*q, 1.0, activation)[2, 2]
+    found = commutation.fluctuations(*q, 1.0, activation).covariance[2, 2]
     assert abs(found - value) < 3 * stderr  # 5 % that one of the six exceeds 2.6
 
 
@@ -190,7 +190,7 @@ def test_correlation_is_biased_by_one_over_n() -> None:
     # Networks of the notes: -.018(1) at n = 20 and -.0080(4) at n = 50.
     assert found.bias == pytest.approx(-0.37, abs=0.02)
     c, step = found.value, 1e-3
-    V = commutation.fluctuation_covariance(1.0, 1.0, 0.3, 1.0)
+    V = commutation.fluctuations(1.0, 1.0, 0.3, 1.0).covariance
     q = np.array(commutation.covariance(1.0, 1.0, 0.3, 1.0))
 
     def f(x: np.ndarray) -> float:
@@ -202,7 +202,7 @@ def test_correlation_is_biased_by_one_over_n() -> None:
     curve = np.array(
         [[f(q + u + v) - f(q + u - v) - f(q - u + v) + f(q - u - v) for u in unit] for v in unit]
     ) / (4 * step**2)
-    B = commutation.width_correction(1.0, 1.0, 0.3, 1.0)
+    B = commutation.fluctuations(1.0, 1.0, 0.3, 1.0).correction
     assert found.bias == pytest.approx(slope @ B + np.sum(curve * V) / 2, rel=1e-4)
     assert c == pytest.approx(f(q))
 

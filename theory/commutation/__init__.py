@@ -66,10 +66,8 @@ from theory.commutation.wide import (
     band,
     correlation_expansion,
     fluctuation,
-    fluctuation_covariance,
     fluctuations,
     log_expansion,
-    width_correction,
 )
 
 __all__ = [
@@ -92,7 +90,6 @@ __all__ = [
     "finite_depth_covariance",
     "finite_depth_path",
     "fluctuation",
-    "fluctuation_covariance",
     "fluctuations",
     "jacobian",
     "layer_times",
@@ -110,5 +107,4 @@ __all__ = [
     "shaped_drift",
     "shaped_log_variance",
     "time_between",
-    "width_correction",
 ]

@@ -73,20 +73,6 @@ def fluctuation(time: float) -> float:
     return width_corrections(time).v
 
 
-def fluctuation_covariance(
-    q_aa: float, q_bb: float, q_ab: float, time: float, activation: Spec = "relu"
-) -> Array:
-    """V of infinite depth, shape (3, 3) in the order (aa, bb, ab); see `fluctuations`."""
-    return fluctuations(q_aa, q_bb, q_ab, time, activation).covariance
-
-
-def width_correction(
-    q_aa: float, q_bb: float, q_ab: float, time: float, activation: Spec = "relu"
-) -> Array:
-    """B of infinite depth, shape (3,) in the order (aa, bb, ab); see `fluctuations`."""
-    return fluctuations(q_aa, q_bb, q_ab, time, activation).correction
-
-
 def fluctuations(
     q_aa: float,
     q_bb: float,

@@ -1,0 +1,51 @@
+"""What holds for the figures of every subject."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from figures import commutation, depth_limit, style
+from figures.core import SUBJECTS, Drawing
+from tests.figures import results_commutation, results_depth_limit
+
+RESULTS = {
+    "depth_limit": (depth_limit.FIGURES, results_depth_limit.made_up),
+    "commutation": (commutation.FIGURES, results_commutation.made_up),
+}
+EVERY = [
+    pytest.param(drawing, made_up, id=f"{subject} {drawing.name}")
+    for subject, (drawings, made_up) in RESULTS.items()
+    for drawing in drawings
+]
+
+
+def test_no_subject_is_forgotten() -> None:
+    assert set(RESULTS) == set(SUBJECTS)
+
+
+@pytest.mark.parametrize(("drawing", "made_up"), EVERY)
+def test_same_results_give_the_same_bytes(drawing: Drawing, made_up: Any, tmp_path: Path) -> None:
+    results = {job: made_up(job) for job in drawing.jobs}
+    first, second = (tmp_path / f"{k}.svg" for k in "ab")
+    for file in (first, second):
+        style.save(drawing.picture(results), file, drawing.name, drawing.caption)
+    content = first.read_bytes()
+    assert content == second.read_bytes()
+    assert content.startswith(b"<?xml")
+    assert b"<text" not in content  # letters are paths
+    assert b"<dc:date>" not in content
+    assert drawing.name.encode() in content
+
+
+@pytest.mark.parametrize(("drawing", "made_up"), EVERY)
+def test_axes_are_labelled_and_the_bars_explained(drawing: Drawing, made_up: Any) -> None:
+    figure = drawing.picture({job: made_up(job) for job in drawing.jobs})
+    for ax in figure.axes:
+        place = ax.get_subplotspec()
+        assert ax.get_xlabel() or place is None or not place.is_last_row()
+        assert ax.get_ylabel() or (place is not None and not place.is_first_col())
+    assert "99.9%" in drawing.caption
+    assert drawing.caption.endswith(".")
