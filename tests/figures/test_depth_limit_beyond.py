@@ -37,6 +37,7 @@ def tangent_rate(n: int) -> float:
 # --- every width ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_width_and_its_distance_from_the_constant_rate() -> None:
     _, (left, right) = drawn("every_width")
     n, constant = line(left, label="constant rate $r_n$")
@@ -105,6 +106,7 @@ def test_interpolated_ratio_against_networks() -> None:
     close(maps.over_one(1, np.array([0.3])), -1.09 / 4, absolute=4e-4)
 
 
+@pytest.mark.slow
 def test_slope_map_draws_the_border() -> None:
     figure, axes = drawn("slope_map")
     *panels, last = axes[:4]

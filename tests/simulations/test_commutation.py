@@ -176,6 +176,7 @@ def test_opposite_inputs_have_the_law_of_their_weights() -> None:
         assert_same(estimate, explicit[name], 1e-6)
 
 
+@pytest.mark.slow
 def test_more_inputs_than_units() -> None:
     x = np.random.default_rng(1).standard_normal((8, 3))
     x[5], x[6] = x[4], -2 * x[3]  # equal and parallel ones among them
@@ -322,6 +323,7 @@ def literal_kernel(name: str, n: int = 4, depth: int = 3, samples: int = 1 << 14
     return np.asarray(jax.jit(jax.vmap(one))(keys))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slowly(TANGENT, ("mlp",)))
 @pytest.mark.parametrize("sampler", slowly(("exact", "explicit"), ("exact",)))
 def test_tangent_kernel_by_differentiation(name: str, sampler: str) -> None:
@@ -370,6 +372,7 @@ def test_slope() -> None:
     assert math.isnan(slope([0, 1], [points[0], undefined]).value)
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_lanes_change_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     from simulations import coupled, forward

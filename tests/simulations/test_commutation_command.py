@@ -207,6 +207,7 @@ def test_tangent_kernel(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_sweep_of_architectures(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--sweep", "architecture=resnet,mlp", "--sweep", "width=8,16", "--depth", "8")
     assert cli.main(MODULE, [*words, "--samples", "256"]) == 0
