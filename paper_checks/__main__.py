@@ -1,5 +1,6 @@
 """Check published statements: `python -m paper_checks list | run [ID...] | report`.
 
+`certify NAME` proves a statement on a domain of the user's own, `recheck FILE` verifies a proof.
 Exit codes: 0 every verdict as expected, 1 some verdict is not, 2 wrong usage, 3 inconclusive,
 4 internal error.  Results go to stdout, progress and messages to stderr.
 """
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from paper_checks import report as shown
+from paper_checks.certify import certify, recheck
 from paper_checks.core import Level
 from paper_checks.registry import select
 from paper_checks.running import ALPHA, exit_code, run_claims
@@ -30,6 +32,8 @@ RECORD = Path("runs/verdicts.json")
 PAGE = Path("runs/report.html")
 
 app = application("python -m paper_checks", "Check published statements on neural networks.")
+app.command(certify)
+app.command(recheck)
 
 
 @app.command(name="list")
@@ -100,6 +104,7 @@ def run(
             map_blocks=engine(workers, dask),
             store=open_store(out, resume or []),
             progress=progress,
+            certificates=record.parent / "certificates",
         )
     text = json_format.dumps(outcome, allow_nan=False, indent=1)
     _write(record, text + "\n")

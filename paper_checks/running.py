@@ -19,8 +19,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from paper_checks.certificates import kept
 from paper_checks.core import Case, Claim, Computed, Level, Measured, Sampling, passes
 from paper_checks.rules import Outcome, Rule, TooFewSamples, undecided
 from paper_checks.verdict import Verdict
@@ -44,13 +46,15 @@ def run_claims(
     map_blocks: MapBlocks | None = None,
     store: Store | None = None,
     progress: Progress | None = None,
+    certificates: Path | None = None,
 ) -> Record:
     """Decide all claims at one level; the record has the keys of the machine-readable contract.
 
     A claim without a case at this level is left out and named under "left_out".  The samples and
     seconds of a simulation that several claims share count in each of them, and once in the run.
-    Raises ValueError, naming claim and case, for a NaN or an infinity in a prediction or an
-    observation.
+    `certificates` is the folder where those of
+    the cases are kept.  Raises ValueError, naming claim and case, for a NaN or an infinity in a
+    prediction or an observation.
     """
     from importlib.metadata import version
 
@@ -76,7 +80,7 @@ def run_claims(
     for trial in trials:
         trial.decide(simulate)
     records = [
-        _claim_record(claim, [t for t in trials if t.claim is claim])
+        _claim_record(claim, [t for t in trials if t.claim is claim], certificates)
         for claim in claims
         if claim.cases_at(level)
     ]
@@ -259,7 +263,7 @@ class _Trial:
             return (2 if verdict == expected else 3, self.outcome.slack)
         return (1 if verdict is Verdict.INCONCLUSIVE else 0, -self.outcome.slack)
 
-    def record(self) -> Record:
+    def record(self, number: int, certificates: Path | None) -> Record:
         """Everything the verdict on this case rests on."""
         return {
             "label": self.case.label,
@@ -272,6 +276,11 @@ class _Trial:
                 _mutant_record(name, self.case.rule, outcome)
                 for name, outcome in self.mutant_outcomes.items()
             ],
+            **kept(
+                self.predicted,
+                certificates,
+                f"{self.claim.id.replace('/', '.')}.{number}-{self.case.label}",
+            ),
         }
 
     @contextlib.contextmanager
@@ -299,9 +308,9 @@ def _mutant_record(name: str, rule: Rule, outcome: Outcome) -> Record:
     return {"name": name, "prediction": prediction, "verdict": outcome.verdict}
 
 
-def _claim_record(claim: Claim, trials: Sequence[_Trial]) -> Record:
+def _claim_record(claim: Claim, trials: Sequence[_Trial], certificates: Path | None) -> Record:
     """One claim; prediction, estimate and so on are those of the least favourable case."""
-    cases = [trial.record() for trial in trials]
+    cases = [trial.record(i, certificates) for i, trial in enumerate(trials, start=1)]
     deciding = min(range(len(trials)), key=lambda i: trials[i].rank)
     worst = cases[deciding]
     several = len(cases) > 1

@@ -59,6 +59,7 @@ def _template() -> Template:
         "predicted": lambda case: _minus(text.predicted(case)),
         "measured": lambda case: _minus(text.measured(case).replace("+-", "±")),
         "interval": _interval,
+        "boxes": text.boxes,
         "count": lambda n: f"{n:,}".replace(",", "\u202f"),
         "mutants_by_name": _mutants_by_name,
         "anchor": lambda claim_id: re.sub(r"[^\w-]", "-", claim_id),

@@ -77,6 +77,11 @@ def predicted(case: Record) -> str:
     return f"{rule} {shown}" if rule in ("at most", "at least") else shown
 
 
+def boxes(claim: Record) -> int:
+    """How many boxes the certificates of a claim have together."""
+    return sum(case["certificate"]["boxes"] for case in claim["cases"] if "certificate" in case)
+
+
 def number(value: Any, digits: int = 6) -> str:
     """A number to six significant digits, anything else as it is, None as nothing."""
     if value is None:
@@ -95,6 +100,8 @@ def _row(claim: Record) -> Sequence[str]:
         remark = "; ".join(filter(None, (f"EXPECTED {claim['expected']}", remark)))
     elif claim["expected"] == "REFUTED":
         remark = "; ".join(filter(None, ("as expected", remark)))
+    if boxes(claim):
+        remark = "; ".join(filter(None, (remark, f"{boxes(claim)} boxes")))
     return (
         claim["id"],
         claim["verdict"],
