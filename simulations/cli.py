@@ -7,7 +7,6 @@ progress and messages to stderr.  Exit codes: 0 done, 2 wrong usage, 4 internal 
 import errno
 import importlib
 import json as json_format
-import math
 import os
 import sys
 import time
@@ -21,9 +20,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 from cyclopts import App, CycloptsError, Parameter
 
 from simulations import core, engines
-from simulations.core import Derived, Estimate, Job, Law, MapBlocks, Result, Twin
+from simulations.core import Derived, Estimate, Job, Law, MapBlocks, Report, Result, Twin
 from simulations.store import Store, finite
 from simulations.sweeps import Label, Plan, convert, named, plan
+from simulations.tables import print_table, single_table, sweep_table
 
 LINE_EVERY = 30.0
 """Seconds between progress lines where there is no terminal."""
@@ -45,6 +45,10 @@ class Outcome(NamedTuple):
                 params = [self.jobs[i].params for i in group]
                 label = self.plan.labels[group[0]][:-1]
                 yield label, twin.derived(params, [self.results[i] for i in group])
+
+    def reports(self, twin: Twin) -> list[Report | None]:
+        """What there is to say of each run besides its estimates."""
+        return [twin.report(j.params, r) for j, r in zip(self.jobs, self.results, strict=True)]
 
 
 def main(module: str, arguments: Sequence[str] | None = None) -> int:
@@ -297,13 +301,18 @@ def _print(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> Non
     if twin.survey_table and o.plan.over == (twin.survey_over,):
         print_table(twin.survey_table(params, o.results))
     elif o.plan.over:
-        print_table(_sweep_table(o, predictions, twin.headline_of(o.results)))
+        print_table(sweep_table(o.plan, o.results, predictions, twin.headline_of(o.results)))
     else:
-        print_table(_single_table(o.results[0], predictions[0], twin.shown))
+        print_table(single_table(o.results[0], predictions[0], twin.shown))
     for label, (estimates, said, conclusion) in o.derived(twin):
         swept = zip(o.plan.over, label, strict=False)
         print("".join(["\n", *(f"{name} {value}  " for name, value in swept), conclusion]))
-        print_table(_single_table(estimates, said, bool))
+        print_table(single_table(estimates, said, bool))
+    for name, report in zip(o.plan.labels, o.reports(twin), strict=True):
+        if report:
+            print("\n" + "".join(f"{value}\n" for value in name), end="")
+            print_table(report.table)
+            print(report.conclusion)
     print(f"{o.jobs[0].samples} samples each, seed {o.seed}, {o.seconds:.1f} s.")
 
 
@@ -324,6 +333,7 @@ def record(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> dic
         for label, result, predicted in runs
         for name, estimate in result.items()
     }
+    reports = [report.record for report in o.reports(twin) if report]
     return {
         "experiment": o.jobs[0].experiment.name,
         "params": params,
@@ -331,6 +341,7 @@ def record(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> dic
         "samples": o.jobs[0].samples,
         "seconds": round(o.seconds, 3),
         "estimates": estimates,
+        **({"reports": reports} if reports else {}),
         "versions": versions(),
     }
 
@@ -351,44 +362,3 @@ def described(estimate: Estimate | Law) -> dict[str, Any]:
         "stderr": finite(estimate.stderr),
         "samples": estimate.samples,
     }
-
-
-COLUMNS = ("predicted", "limit")
-
-
-def _cells(*numbers: float) -> list[str]:
-    return [f"{x:.6f}" if math.isfinite(x) else "" for x in numbers]
-
-
-def _sweep_table(
-    o: Outcome, predictions: Sequence[dict[str, Any]], headline: str
-) -> list[list[str]]:
-    rows = [[*o.plan.over, headline.replace("_", " "), "+-", *COLUMNS]]
-    for label, result, said in zip(o.plan.labels, o.results, predictions, strict=True):
-        e, p = result[headline], said.get(headline, {})
-        assert isinstance(e, Estimate), "a headline is a mean"
-        numbers = (e.value, e.stderr, *(p.get(k, math.nan) for k in COLUMNS))
-        rows.append([*map(str, label), *_cells(*numbers)])
-    return rows
-
-
-def _single_table(
-    result: Result, predictions: dict[str, Any], shown: Callable[[str], bool]
-) -> list[list[str]]:
-    rows = [["estimate", "measured", "+-", *COLUMNS, "band"]]
-    for name, e in result.items():
-        if isinstance(e, Estimate) and shown(name):
-            p = predictions.get(name, {})
-            numbers = (e.value, e.stderr, *(p.get(k, math.nan) for k in COLUMNS))
-            band = " to ".join(f"{x:.4f}" for x in p.get("band", ()))
-            rows.append([name, *_cells(*numbers), band])
-    return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
-
-
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [f"{row[0]:<{widths[0]}}"]
-        cells += [f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True)]
-        print("  ".join(cells).rstrip())

@@ -24,6 +24,7 @@ from simulations.jobs import Law as Law
 from simulations.jobs import MapBlocks as MapBlocks
 from simulations.jobs import Params as Params
 from simulations.jobs import Progress as Progress
+from simulations.jobs import Report as Report
 from simulations.jobs import Result as Result
 from simulations.jobs import Task as Task
 from simulations.jobs import Twin as Twin

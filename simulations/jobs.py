@@ -22,6 +22,7 @@ from simulations.accumulators import Moments
 
 if TYPE_CHECKING:
     import jax
+    from matplotlib.figure import Figure
 
 Params: TypeAlias = Any
 """A frozen dataclass of everything that changes the numbers drawn, and nothing else."""
@@ -134,6 +135,18 @@ class Derived(NamedTuple):
     """One line in words."""
 
 
+class Report(NamedTuple):
+    """What there is to say of a run besides its estimates, of an object of the user's own mostly.
+
+    `record` is what `--json` prints of it; table (header first) and conclusion are for people.
+    """
+
+    record: dict[str, Any]
+    table: list[list[str]]
+    conclusion: str
+    """Lines in words."""
+
+
 @dataclass(frozen=True)
 class Twin:
     """What a simulation's command line offers; its module holds one as TWIN, or several as TWINS,
@@ -149,6 +162,8 @@ class Twin:
     survey(params): the runs made over the parameter `survey_over` where the user has not chosen
     it, or always; survey_table(params, results): their table, header first; derived(params,
     results): what follows from them together.
+    report(params, result): more to say of a run; picture(params, result, predictions): the figure
+    of a single run, for one that has a better one than estimates in rows.
     """
 
     experiment: Callable[[Params], Experiment]
@@ -163,6 +178,10 @@ class Twin:
     shown: Callable[[str], bool] = bool
     prepare: Callable[[Params], Params] = lambda params: params
     derived: Callable[[Sequence[Params], Sequence[Result]], Derived] | None = None
+    report: Callable[[Params, Result], Report | None] = lambda params, result: None
+    picture: Callable[[Params, Result, dict[str, dict[str, Any]]], Figure | None] = (
+        lambda params, result, predictions: None
+    )
 
     def headline_of(self, results: Sequence[Result]) -> str:
         """The headline, or the first estimate where some of the runs do not have it."""

@@ -13,6 +13,7 @@ from simulations.sweeps import Plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Z = 3.29  # two-sided 99.9 %
 MEASURED, PREDICTED = "#0072B2", "#D55E00"
@@ -31,6 +32,19 @@ def draw(
     Where theory predicts none of a run's estimates, all that its table shows are drawn.
     """
     import matplotlib
+
+    own = None if plan.over else twin.picture(plan.params[0], results[0], predictions[0])
+    figure = own or _figure(plan, results, predictions, twin)
+    with matplotlib.rc_context({"svg.hashsalt": twin.experiment(plan.params[0]).name}):
+        date = {".svg": "Date", ".pdf": "CreationDate"}.get(path.suffix)
+        with replacing(path) as file:
+            kind = path.suffix[1:]
+            figure.savefig(file, format=kind, metadata={date: None} if date else {}, dpi=160)
+
+
+def _figure(
+    plan: Plan, results: Sequence[Result], predictions: Sequence[dict[str, Any]], twin: Twin
+) -> Figure:
     from matplotlib.figure import Figure
 
     shown = [k for k, e in results[0].items() if isinstance(e, Estimate) and twin.shown(k)]
@@ -50,11 +64,7 @@ def draw(
         if handles:
             place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False}
             axes[0].legend(handles.values(), handles.keys(), ncols=3, **place)
-    with matplotlib.rc_context({"svg.hashsalt": twin.experiment(plan.params[0]).name}):
-        date = {".svg": "Date", ".pdf": "CreationDate"}.get(path.suffix)
-        with replacing(path) as file:
-            kind = path.suffix[1:]
-            figure.savefig(file, format=kind, metadata={date: None} if date else {}, dpi=160)
+    return figure
 
 
 def _every_run(

@@ -72,13 +72,20 @@ def _parsed(text: str, params: Params) -> tuple[str, list[Any]]:
     name = name.strip().replace("-", "_")
     if not equals or not values.strip(" ,"):
         raise ValueError(f'--sweep must be parameter=value,value,...; got "{text}".')
-    known = [f.name for f in fields(params)]
+    kinds = get_type_hints(type(params), include_extras=True)
+    known = [f.name for f in fields(params) if _is_option(kinds[f.name])]
     kinds = get_type_hints(type(params))
     if name not in known or not _is_plain(kinds[name]):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f' Did you mean "{near[0]}"?' if near and near[0] != name else ""
         raise ValueError(f'--sweep: "{name}" is not a parameter.{hint}')
     return name, [_converted(name, kinds[name], value.strip()) for value in values.split(",")]
+
+
+def _is_option(kind: Any) -> bool:
+    """Whether the command line offers this field at all."""
+    notes = getattr(kind, "__metadata__", ())
+    return not any(isinstance(n, cyclopts.Parameter) and n.parse is False for n in notes)
 
 
 def _is_plain(kind: Any) -> bool:

@@ -1,0 +1,5 @@
+"""`python -m simulations.selu`."""
+
+from simulations import cli
+
+raise SystemExit(cli.main("simulations.selu"))
