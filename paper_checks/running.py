@@ -52,9 +52,8 @@ def run_claims(
 
     A claim without a case at this level is left out and named under "left_out".  The samples and
     seconds of a simulation that several claims share count in each of them, and once in the run.
-    `certificates` is the folder where those of
-    the cases are kept.  Raises ValueError, naming claim and case, for a NaN or an infinity in a
-    prediction or an observation.
+    `certificates` is the folder where those of the cases are kept.  Raises ValueError, naming claim
+    and case, for a NaN or an infinity in a prediction or an observation.
     """
     from importlib.metadata import version
 

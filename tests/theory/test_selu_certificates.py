@@ -353,12 +353,22 @@ def test_lifted_points_have_the_extreme_values_of_their_y_and_x():
         ("funnel", {}, {"rectangles": [["0", "1"]]}, "four ends"),
         ("global", {}, {"rectangles": [["0.8", "1", "0", "1", "1", "2"]]}, "end at 1,"),
         ("theorem-1", {}, {"target_mean": "3"}, "no SELU constants"),
+        ("theorem-1", {"tau": ("1e-900", "1e900")}, {}, "tau must have ends of size 1e-30"),
+        ("theorem-1", {"mu": ("-1e500", "50")}, {}, "mu must have ends of size"),
     ],
 )
 def test_mistakes_get_one_line(name, domain, parameters, message):
     with pytest.raises(ValueError, match=message) as caught:
         rigor.prove(f"selu/{name}", domain, parameters)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "domain", [{"tau": ("0.5", "1.25")}, {"tau": ("0.4", "3")}, {"nu": ("0", "16")}]
+)
+def test_sets_without_a_chain_are_left_undecided(domain):
+    """A variance that dies (tau < 0.4956 at omega = 0) or explodes, or is 0 at the start."""
+    assert isinstance(rigor.prove("selu/global", domain, max_boxes=300), rigor.Undecided)
 
 
 def test_checker_rejects_another_box():

@@ -115,6 +115,8 @@ def prepare_global(domain: Domain, parameters: Parameters) -> Parameters:
     rows: list[tuple[Fraction, ...]] = []
     for tau in pairwise(ends):
         before = start(domain)
+        if before.variance[0] == 0:  # no chain can be found, and the proof will not succeed
+            rows.append((*tau, *before.mean, *before.variance))
         for rectangle in _chain({**domain, "tau": tau}, selu, WIDE):
             # Then the image of `before` lies inside `before` by half of the widening.
             if _nearly(rectangle, before):
@@ -194,15 +196,17 @@ def _nowhere(_: tuple[Fraction, ...]) -> None:
 
 
 def _chain(domain: Domain, selu: Selu, slack: Slack) -> Iterator[Rectangle]:
-    """Sampled images of the start, widened; at most MAX_LAYERS of them."""
+    """Sampled images of the start, widened; at most MAX_LAYERS, and none of a variance of 0."""
     here = start(domain)
     for _ in range(MAX_LAYERS):
+        if here.variance[0] <= 0:
+            return
         mean, variance = _sampled(root({**domain, "mu": here.mean, "nu": here.variance}), selu)
         margin = slack.mean * (mean[1] - mean[0])
         here = Rectangle(
             (_rounded(mean[0] - margin, -1), _rounded(mean[1] + margin, 1)),
             (
-                _rounded(variance[0] * (1 - slack.low), -1),
+                max(Fraction(0), _rounded(variance[0] * (1 - slack.low), -1)),
                 _rounded(variance[1] * (1 + slack.high), 1),
             ),
         )

@@ -38,6 +38,7 @@ Bound: TypeAlias = Callable[[Moments], "arb | Jet"]
 Enclose: TypeAlias = Callable[[tuple[arb, ...]], Sequence[arb]]
 
 TARGET = {"target_mean": "0", "target_variance": "1", "at_omega": "0", "at_tau": "1"}
+SMALLEST, LARGEST = Fraction(1, 10**30), Fraction(10**9)
 RELATIVE = (False, True)
 """x is a variance and may run over decades; y has both signs."""
 
@@ -54,7 +55,14 @@ def product(first: Interval, second: Interval) -> Interval:
 
 
 def root(domain: Domain) -> Root:
-    """The box of (y, x); ValueError unless nu >= 0 and tau > 0."""
+    """The box of (y, x); ValueError unless nu >= 0 and tau > 0, within sensible sizes."""
+    for name, ends in domain.items():
+        for end in ends:
+            if end and not SMALLEST <= abs(end) <= LARGEST:
+                raise ValueError(
+                    f"the range of {name} must have ends of size {float(SMALLEST):g} to "
+                    f"{float(LARGEST):g}, or 0."
+                )
     for name, least in (("nu", domain["nu"][0]), ("tau", domain["tau"][0])):
         if least < 0 or (name == "tau" and least == 0):
             raise ValueError(
@@ -90,7 +98,7 @@ def _bound(flat: Fraction, divisor: Fraction, larger: bool) -> Bound:
     constant = ball(flat)
     if not divisor:
         return lambda m: constant
-    factor, kink = 1 / ball(divisor), float(flat * divisor)
+    factor, kink = 1 / ball(divisor), ball(flat * divisor).mid()
 
     def bound(m: Moments) -> arb | Jet:
         return m.coordinate() * factor if (m.x.mid() > kink) == larger else constant
