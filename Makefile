@@ -33,8 +33,10 @@ help: ## list the targets
 # A stamp is named after the contents of the lock and of pyproject.toml and after the folder: times
 # mean nothing in a fresh clone, and a moved folder must be installed again. requirements-dev.lock
 # holds all of requirements.lock, so an environment for development also serves `make verify`.
+# requirements-nt.lock holds neural-tangents, without what its metadata ask for (tensorflow).
 
-stamp = .venv/ready-$(1)-$(shell { pwd -P; cat $(2) pyproject.toml; } | cksum | cut -d ' ' -f 1)
+INPUTS = requirements-nt.lock pyproject.toml
+stamp = .venv/ready-$(1)-$(shell { pwd -P; cat $(2) $(INPUTS); } | cksum | cut -d ' ' -f 1)
 DEV := $(call stamp,dev,requirements-dev.lock)
 RUN := $(or $(wildcard $(DEV)),$(call stamp,run,requirements.lock))
 
@@ -73,14 +75,16 @@ docs: $(DEV) ## build the documentation into site/
 bench: $(DEV) ## time the package against the alternatives
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(PY) "$$file" $(ARGS); done
 
-lock: $(DEV) ## resolve both lock files again; ARGS=--upgrade for the newest versions
+lock: $(DEV) ## resolve the lock files again; ARGS=--upgrade for the newest versions
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install -q uv==$(UV_VERSION)
-	@$(RESOLVE) pyproject.toml -o requirements.lock $(ARGS)
-	@$(RESOLVE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock $(ARGS)
+	@$(RESOLVE) --group build pyproject.toml -o requirements.lock $(ARGS)
+	@$(RESOLVE) --group build --extra dev -c requirements.lock pyproject.toml \
+		-o requirements-dev.lock $(ARGS)
+	@$(RESOLVE) --group nt --no-deps -o requirements-nt.lock $(ARGS)
 
 # One version of each package for all Pythons where that is possible, and wheels only.
 RESOLVE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
-	--fork-strategy fewest --no-build --generate-hashes --no-annotate --group build \
+	--fork-strategy fewest --no-build --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock'
 
 clean: ## remove caches, built documentation and packages; results in runs/ stay

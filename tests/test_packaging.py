@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from theory.neural_tangents import INSTALL
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+NT_LOCK = "requirements-nt.lock"
 USER_TARGETS = ["help", "verify", "figures"]
 DEVELOPER_TARGETS = ["test", "test-slow", "lint", "docs", "bench", "lock", "clean", "distclean"]
 
@@ -61,10 +64,10 @@ def test_licence_is_the_whole_apache_text():
     assert "END OF TERMS AND CONDITIONS" in licence
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, NT_LOCK])
 def test_every_locked_entry_is_pinned_and_hashed(lock):
     found = entries(lock)
-    assert len(found) > 40
+    assert len(found) > 40 or lock == NT_LOCK
     for name, block in found.items():
         first, *hashes = block.replace(" \\", "").splitlines()
         assert re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; [\w.<>=!' ]+)?", first), block
@@ -84,6 +87,21 @@ def test_locks_cover_the_declared_dependencies():
     assert names(PROJECT["build-system"]["requires"]) <= build
     assert names(PROJECT["project"]["dependencies"]) | build <= entries(LOCKS[0]).keys()
     assert names(PROJECT["project"]["optional-dependencies"]["dev"]) <= entries(LOCKS[1]).keys()
+
+
+def test_neural_tangents_is_locked_alone_and_as_declared():
+    declared = PROJECT["dependency-groups"]["nt"]
+    locked = entries(NT_LOCK)
+    assert locked.keys() == {"neural-tangents", "frozendict"}
+    assert locked["neural-tangents"].startswith(f"{declared[0]} ")
+    assert all(f'"{requirement}"' in INSTALL for requirement in declared)
+    assert not any(entries(lock).keys() & {"tensorflow", "tf2jax", *locked} for lock in LOCKS)
+
+
+def test_page_for_machines_without_network_downloads_what_the_set_up_installs():
+    (line,) = re.findall(r"`pip download (.*?)`", text("docs/guide.md"))
+    assert "--no-deps" in line
+    assert re.findall(r"-r (\S+)", line) == [LOCKS[0], NT_LOCK]
 
 
 def test_everything_imported_is_declared():
@@ -128,7 +146,8 @@ case "$*" in
   *"venv .venv") mkdir -p .venv/bin; cp "$0" .venv/bin/python; echo venv >>log ;;
   *"pip --version") exit 0 ;;
   *"pip install"*"-r "*)
-      for word; do last=$word; done; echo "install $last" >>log; exit ${BROKEN:-0} ;;
+      for word; do case $word in *.lock) echo "install $word" >>log ;; esac; done
+      exit ${BROKEN:-0} ;;
   *"pip install"*) echo editable >>log ;;
   *) echo "ran $*" >>log ;;
 esac
@@ -140,7 +159,7 @@ def project(tmp_path):
     """A copy of the project's set-up in a folder whose name has a space."""
     folder = tmp_path / "a project"
     (folder / ".ci").mkdir(parents=True)
-    for name in ("Makefile", ".ci/setup", "pyproject.toml", *LOCKS):
+    for name in ("Makefile", ".ci/setup", "pyproject.toml", *LOCKS, NT_LOCK):
         shutil.copy(ROOT / name, folder / name)
     (folder / "python").write_text(FAKE)
     (folder / "python").chmod(0o755)
@@ -162,45 +181,51 @@ def make(folder, *words, **environment):
     return done.returncode, done.stderr, (folder / "log").read_text().splitlines()
 
 
+def installed(lock):
+    """What the log holds after the set-up of an environment that exists."""
+    return [f"install {lock}", f"install {NT_LOCK}", "editable"]
+
+
 @needs_make
 def test_set_up_happens_once(project):
     run = "ran -m paper_checks run --level quick --workers 3 x --seed 7"
     code, _, log = make(project, "verify", "ARGS=x --seed 7")
-    assert (code, log) == (0, ["venv", "install requirements.lock", "editable", run])
+    assert (code, log) == (0, ["venv", *installed("requirements.lock"), run])
     assert make(project, "verify", "ARGS=x --seed 7") == (0, "", [run])
 
 
 @needs_make
 def test_development_set_up_serves_verify_too(project):
     _, _, log = make(project, "test")
-    assert log[:3] == ["venv", "install requirements-dev.lock", "editable"]
+    assert log[:4] == ["venv", *installed("requirements-dev.lock")]
     assert make(project, "verify", "LEVEL=full")[2] == [
         "ran -m paper_checks run --level full --workers 3"
     ]
 
 
 @needs_make
-def test_new_contents_are_installed_but_new_times_are_not(project):
+@pytest.mark.parametrize("name", ["requirements.lock", NT_LOCK, "pyproject.toml"])
+def test_new_contents_are_installed_but_new_times_are_not(project, name):
     make(project, "verify")
-    os.utime(project / "requirements.lock", (2e9, 2e9))
+    os.utime(project / name, (2e9, 2e9))
     assert len(make(project, "verify")[2]) == 1
-    with (project / "requirements.lock").open("a") as lock:
-        lock.write("# changed\n")
-    assert make(project, "verify")[2][:2] == ["install requirements.lock", "editable"]
+    with (project / name).open("a") as file:
+        file.write("# changed\n")
+    assert make(project, "verify")[2][:3] == installed("requirements.lock")
 
 
 @needs_make
 def test_moved_folder_is_installed_again(project):
     make(project, "verify")
     moved = project.rename(project.with_name("moved"))
-    assert make(moved, "verify")[2][:2] == ["install requirements.lock", "editable"]
+    assert make(moved, "verify")[2][:3] == installed("requirements.lock")
 
 
 @needs_make
 def test_failed_set_up_starts_again_from_nothing(project):
     code, _, log = make(project, "verify", BROKEN="1")
-    assert (code, log) == (2, ["venv", "install requirements.lock"])
-    assert make(project, "verify")[2][:3] == ["venv", "install requirements.lock", "editable"]
+    assert (code, log) == (2, ["venv", *installed("requirements.lock")[:-1]])
+    assert make(project, "verify")[2][:4] == ["venv", *installed("requirements.lock")]
 
 
 @needs_make

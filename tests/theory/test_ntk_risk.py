@@ -1,0 +1,637 @@
+"""Votes, Bayes risk and large-n risk of singular-kernel classifiers."""
+
+import itertools
+import math
+import tracemalloc
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import integrate, special
+from scipy.spatial import cKDTree
+
+from theory.ntk_classifiers.averages import _average, _Line, boundary, global_average
+from theory.ntk_classifiers.bayes import DirichletPair, bayes_risk
+from theory.ntk_classifiers.design import optimal_dual
+from theory.ntk_classifiers.limits import koenigs, koenigs_kernel
+from theory.ntk_classifiers.risk import asymptotic_risk, excess_risk, positive_probability
+from theory.ntk_classifiers.votes import COLUMNS, ROWS, hilbert_classify, hilbert_vote
+
+EXAMPLE = DirichletPair((1, 2), (2, 1), 0.4)
+TWO = DirichletPair((0.5, 0.5, 2.5), (2.5, 0.1, 0.5), 0.4)
+
+
+def sphere(count, dimension, seed):
+    points = np.random.default_rng(seed).dirichlet(np.ones(dimension + 1), count)
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+def labels_of(count, seed):
+    return np.random.default_rng(seed).choice([-1, 1], count)
+
+
+# --- Bayes risk ---
+
+
+@pytest.mark.parametrize(
+    ("alpha1", "alpha2", "prior", "exact"),
+    [
+        ((1, 2), (2, 1), 0.4, 0.24),
+        ((0.5, 0.5, 2.5), (2.5, 0.1, 0.5), 0.4, 0.050521726601642217301),
+        ((0.5, 0.5, 2.5), (2.5, 0.1, 0.5), 0.6, 0.0490018063821),
+        ((3, 1, 2, 1, 1), (1, 2, 2, 2, 3), 0.4, 0.093196874719401477913),
+        ((3, 1, 2, 1, 1), (1, 2, 2, 2, 3), 0.6, 0.0943882107258),
+        ((1, 2, 1, 2, 1, 1, 1, 1, 1), (1, 1, 1, 2, 3, 4, 2, 2, 1), 0.4, 0.0770082730509370348),
+    ],
+)
+def test_bayes_risks_of_the_sheet(alpha1, alpha2, prior, exact):
+    """Sheet claim C10 (numerical there), to its digits."""
+    found = bayes_risk(alpha1, alpha2, prior)
+    assert abs(found.value - exact) <= max(found.error, 5e-14 if prior == 0.6 else 0)
+    assert found.error < 1e-13 * found.value
+    swapped = bayes_risk(alpha2[::-1], alpha1[::-1], 1 - prior)
+    assert swapped.value == pytest.approx(found.value, rel=1e-13)
+
+
+def two_intervals(alpha1, alpha2, prior):
+    """d = 1: roots of the log odds by bisection in the logit, incomplete beta functions, mpmath."""
+    a, b, p = [mpmath.mpf(v) for v in alpha1], [mpmath.mpf(v) for v in alpha2], mpmath.mpf(prior)
+    c = [x - y for x, y in zip(a, b, strict=True)]
+    constant = mpmath.log(p / (1 - p)) - mpmath.log(mpmath.beta(*a)) + mpmath.log(mpmath.beta(*b))
+
+    def odds(y):
+        return constant - c[0] * mpmath.log1p(mpmath.exp(-y)) - c[1] * mpmath.log1p(mpmath.exp(y))
+
+    turns = [mpmath.log(c[0] / c[1])] if c[0] * c[1] > 0 else []
+    edges = [mpmath.mpf(-2000), *turns, mpmath.mpf(2000)]
+    roots = []
+    for low, high in itertools.pairwise(edges):
+        if odds(low) * odds(high) < 0:
+            for _ in range(130):
+                middle = (low + high) / 2
+                same = odds(low) * odds(middle) > 0
+                low, high = (middle, high) if same else (low, middle)
+            roots.append(low)
+
+    def mass(alpha, low, high):
+        if high > 0:  # the small end is the one with digits
+            alpha, low, high = alpha[::-1], -high, -low
+        if high > 0:
+            return mass(alpha, low, 0) + mass(alpha[::-1], -high, 0)
+        ends = [1 / (1 + mpmath.exp(-y)) for y in (low, high)]
+        return mpmath.betainc(*alpha, *ends, regularized=True)
+
+    risk, edges = mpmath.mpf(0), [mpmath.mpf(-3000), *roots, mpmath.mpf(3000)]
+    for low, high in itertools.pairwise(edges):
+        positive = odds((max(low, -60) + min(high, 60)) / 2) > 0
+        risk += (1 - p) * mass(b, low, high) if positive else p * mass(a, low, high)
+    return risk
+
+
+@pytest.mark.parametrize(
+    ("alpha1", "alpha2", "prior"),
+    [
+        ((3, 4), (2, 1), 0.4),  # the log odds is bounded above: two roots
+        ((3, 4), (2, 1), 0.9),
+        ((3, 4), (2, 1), 0.05),  # never above: the risk is the prior
+        ((3, 4), (2.999, 1), 0.4),  # N nearly 0, and 0 with one difference only
+        ((3, 4), (3, 1), 0.4),
+        ((1, 1), (2, 2), 0.4),
+        ((1, 1), (1, 1.25), 0.5),
+        ((0.1, 0.2), (0.3, 0.05), 0.3),
+        ((30, 40.5), (1, 1), 1e-5),
+        ((200, 100), (100, 200), 0.5),  # risk 3e-9
+        ((1000, 1001), (900, 1100), 0.01),
+    ],
+)
+def test_bayes_risk_on_the_arc(alpha1, alpha2, prior):
+    with mpmath.workdps(30):
+        found, exact = bayes_risk(alpha1, alpha2, prior), two_intervals(alpha1, alpha2, prior)
+        assert abs(found.value - exact) <= found.error
+    assert found.error < 2e-11 * found.value
+
+
+def test_bayes_risk_by_gil_pelaez():
+    """Both distribution functions by their own integral, 1e-9 (cut at t = 400)."""
+    alpha1, alpha2, p = TWO.alpha1, TWO.alpha2, TWO.prior
+    c = np.subtract(alpha1, alpha2)
+
+    def log_beta(a):
+        return special.loggamma(a).sum(axis=-1) - special.loggamma(a.sum(axis=-1))
+
+    both = [log_beta(np.asarray(a, dtype=complex)) for a in (alpha1, alpha2)]
+    tau = math.log((1 - p) / p) + (both[0] - both[1]).real
+    x, w = np.polynomial.legendre.leggauss(24)
+    edges = np.concatenate([[0], 2.0 ** np.arange(-8, 0), np.arange(1, 401, 0.5)])
+    t = ((edges[1:] + edges[:-1])[:, None] + np.diff(edges)[:, None] * x).ravel() / 2
+    weights = (np.diff(edges)[:, None] * w).ravel() / 2
+    below = []
+    for a, b in zip((alpha1, alpha2), both, strict=True):
+        cf = np.exp(log_beta(np.asarray(a) + 1j * t[:, None] * c) - b)
+        below.append(0.5 - weights @ (np.imag(np.exp(-1j * t * tau) * cf) / t) / math.pi)
+    exact = p * below[0] + (1 - p) * (1 - below[1])
+    assert bayes_risk(alpha1, alpha2, p).value == pytest.approx(exact, abs=1e-9)
+
+
+def test_bayes_risk_on_the_simplex_by_quadrature():
+    """d = 2 with smooth densities; 2e-5 from the kink of min(eta, 1 - eta)."""
+    pair = DirichletPair((2, 1, 3), (1, 3, 2), 0.3)
+    x, w = np.polynomial.legendre.leggauss(200)
+    x, w = (x + 1) / 2, w / 2
+    u, v = np.meshgrid(x, x)
+    t = np.stack([u * v, u * (1 - v), 1 - u], axis=-1)
+    density = [
+        np.exp(((np.asarray(a) - 1) * np.log(t)).sum(-1)) for a in (pair.alpha1, pair.alpha2)
+    ]
+    beta = [np.prod(special.gamma(a)) / special.gamma(sum(a)) for a in (pair.alpha1, pair.alpha2)]
+    least = np.minimum(0.3 * density[0] / beta[0], 0.7 * density[1] / beta[1])
+    assert bayes_risk(pair.alpha1, pair.alpha2, 0.3).value == pytest.approx(
+        float((least * u * np.outer(w, w)).sum()), abs=2e-5
+    )
+
+
+def test_equal_classes_and_ends_of_weighted_risk():
+    assert bayes_risk((1, 2, 3), (1, 2, 3), 0.3).value == 0.3
+    values, errors = EXAMPLE.weighted_risk([0.0, 1.0, 0.5, 1e-300])
+    assert list(values[:2]) == [0, 0]
+    assert list(errors[:2]) == [0, 0]
+    assert 2 * values[2] == pytest.approx(0.24, rel=1e-14)
+    # q -> 0: C(q)/q -> E(1 - eta)
+    assert values[3] / 1e-300 == pytest.approx(0.6, rel=1e-12)
+
+
+def test_weighted_risk_in_closed_form():
+    """eta > q where 0.8 (1 - t)(1 - q) > 1.2 t q."""
+    q = np.array([0.01, 0.2, 0.5, 0.7, 0.99])
+    t = 0.8 * (1 - q) / (0.8 * (1 - q) + 1.2 * q)
+    exact = q * 0.6 * t**2 + (1 - q) * 0.4 * (1 - t) ** 2
+    assert EXAMPLE.weighted_risk(q)[0] == pytest.approx(exact, rel=1e-13)
+    assert EXAMPLE.weighted_risk(q.reshape(5, 1))[0].shape == (5, 1)
+
+
+def test_posterior_of_the_example_on_sphere_and_simplex():
+    t = np.array([0.1, 0.4, 0.9])
+    simplex = np.stack([t, 1 - t], axis=1)
+    exact = 0.8 * (1 - t) / (0.8 * (1 - t) + 1.2 * t)
+    for points in (simplex, simplex / np.linalg.norm(simplex, axis=1, keepdims=True)):
+        assert EXAMPLE.posterior(points) == pytest.approx(exact, rel=1e-14)
+    assert list(EXAMPLE.posterior([[0, 1], [1, 0]])) == [1, 0]
+    ignored = DirichletPair((1, 2, 3), (2, 1, 3), 0.5)
+    assert ignored.posterior([0.5, 0.5, 0.0]) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (((1, 2), (1, 2, 3), 0.5), "equal length, not 2 and 3"),
+        (((1,), (2,), 0.5), "alpha1 must hold two or more positive numbers"),
+        (((1, 0), (2, 1), 0.5), "alpha1 must hold two or more positive numbers"),
+        (((1, 2), (2, math.nan), 0.5), r"alpha2\[1\] must be a finite number"),
+        (((1, 2), (2, 1), 1.0), "prior must be between 0 and 1"),
+    ],
+)
+def test_mistakes_in_pairs_get_one_line(arguments, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        bayes_risk(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([0.1, 0.2, 0.7], "points must have 2 coordinates"),
+        ([-0.1, 1.1], "finite coordinates >= 0"),
+        ([math.nan, 1], "finite coordinates >= 0"),
+        ([0.0, 0.0], "not all zero"),
+    ],
+)
+def test_mistakes_in_points_get_one_line(x, message):
+    with pytest.raises(ValueError, match=message):
+        EXAMPLE.posterior(x)
+
+
+def test_other_mistakes_about_the_posterior():
+    with pytest.raises(ValueError, match="favour both classes; point 1"):
+        DirichletPair((2, 1, 1), (1, 2, 1), 0.5).posterior([[1, 1, 1], [0, 0, 1]])
+    with pytest.raises(ValueError, match="q must be between"):
+        EXAMPLE.weighted_risk(math.nan)
+
+
+# --- risk as n grows ---
+
+
+@pytest.mark.parametrize(
+    ("exponent", "exact", "digits"),
+    [
+        (0, 0.16, 1e-15),
+        (0.1, 0.16, 1e-15),
+        (0.25, 0.16, 1e-15),
+        (0.5, 0.008433403504178113, 1e-17),
+        (0.75, 0.0008744422877414104, 1e-17),
+        (0.9, 9.369649323222653e-5, 1e-17),
+        (1, 0, 0),
+        (1.2, 0.0323137056890, 5e-14),
+        (1.5, 0.0534390015390, 5e-14),
+        (2, 0.0673332067170, 5e-14),
+        (4, 0.0790284328267, 5e-14),
+        (8, 0.0817247869750, 5e-14),
+        (math.inf, 0.0826048864849, 5e-14),
+    ],
+)
+def test_excess_risks_of_example_a(exponent, exact, digits):
+    """Sheet claim C8 (derived and numerical there): half a unit of its last digit.
+
+    Exponents 0.5 to 0.9: 25-digit quadrature and root, which agree with the sheet to 2e-14, 2e-13
+    and 4e-11.
+    """
+    found = excess_risk(EXAMPLE, exponent)
+    assert abs(found.value - exact) <= digits + found.error
+    assert found.error < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("exponent", "t"),
+    [(0.5, 0.3081664358517099), (0.75, 0.3704290296449134), (0.9, 0.3903203051064496)],
+)
+def test_boundaries_of_example_a(exponent, t):
+    """25-digit quadrature and root; the sheet has ten digits.  Logits are found to 1e-13."""
+    assert boundary(EXAMPLE, exponent) == pytest.approx([t], abs=3e-14)
+
+
+def test_no_boundary_where_one_class_wins_everywhere():
+    assert boundary(EXAMPLE, 0.25).size == 0
+
+
+def arc_average(t0, pair, exponent):
+    """f at (t0, 1 - t0), mpmath: t = t0 +- y^q, q = 1/(1 - exponent), has no singularity."""
+    q = 1 / (1 - exponent)
+
+    def smooth(t):
+        """(2 eta - 1) p times (distance/|t - t0|)^-exponent, from the sine and cosine."""
+        norm = mpmath.sqrt((t * t + (1 - t) ** 2) * (t0 * t0 + (1 - t0) ** 2))
+        cosine = (t * t0 + (1 - t) * (1 - t0)) / norm
+        first, second = (
+            t ** (a - 1) * (1 - t) ** (b - 1) / mpmath.beta(a, b)
+            for a, b in (pair.alpha1, pair.alpha2)
+        )
+        excess = pair.prior * first - (1 - pair.prior) * second
+        return excess * (mpmath.sqrt(2 / (1 + cosine)) / norm) ** -exponent
+
+    parts = [
+        mpmath.quad(
+            lambda y, sign=sign: smooth(t0 + sign * y**q),
+            mpmath.linspace(0, mpmath.mpf(length) ** (1 / mpmath.mpf(q)), 9),
+        )
+        for sign, length in ((-1, t0), (1, 1 - t0))
+    ]
+    return float(q * sum(parts))
+
+
+@pytest.mark.parametrize("exponent", [0.3, 0.9])
+@pytest.mark.parametrize("pair", [EXAMPLE, DirichletPair((3, 4), (2, 1), 0.4)])
+def test_global_average_on_the_arc_by_quadrature(pair, exponent):
+    for t0 in (0.3, 0.05):
+        found = global_average([[t0, 1 - t0]], pair, exponent)
+        assert found == pytest.approx([arc_average(t0, pair, exponent)], rel=1e-11)
+
+
+def test_three_boundaries_on_the_arc():
+    pair = DirichletPair((3, 4), (2, 1), 0.4)
+    roots = boundary(pair, 0.95)
+    assert roots.size == 3
+    for n, root in enumerate(roots):
+        below, above = (arc_average(root * (1 + side), pair, 0.95) for side in (-1e-6, 1e-6))
+        assert (below > 0 > above) if n % 2 == 0 else (below < 0 < above)
+    edges = [0, *roots, 1]
+    low, high = np.array(edges[:-1]), np.array(edges[1:])
+    mass = [special.betainc(a, b, high) - special.betainc(a, b, low) for a, b in ((3, 4), (2, 1))]
+    risk = 0.6 * mass[1][::2].sum() + 0.4 * mass[0][1::2].sum()
+    assert asymptotic_risk(pair, 0.95).value == pytest.approx(risk, rel=1e-13)
+
+
+class Parabola(_Line):
+    """Roots 0.3 +- 1e-3 + step, much closer than the points of the scan."""
+
+    def __init__(self):
+        self.reach = 30
+
+    def __call__(self, logit, step):
+        return (logit - 0.3 - step) ** 2 - 1e-6
+
+
+def test_scan_finds_a_pair_of_roots_inside_a_dip():
+    starts_positive, coarse, fine = Parabola().roots(32, 1e-5)
+    assert starts_positive
+    assert coarse == pytest.approx([0.29901, 0.30101], abs=1e-12)
+    assert fine == pytest.approx([0.299005, 0.301005], abs=1e-12)
+
+
+@pytest.mark.parametrize(("exponent", "x"), [(0.5, (0.2, 0.5, 0.3)), (1.5, (0.6, 0.05, 0.35))])
+def test_global_average_on_the_triangle_by_quadrature(exponent, x):
+    """d = 2, linear densities 2 X_i, in polar coordinates about x in the plane: 1e-8."""
+    pair = DirichletPair((2, 1, 1), (1, 2, 1), 0.4)
+    x0 = np.array(x)
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    nodes, weights = (nodes + 1) / 2, weights / 2
+    total = 0.0
+    corners = [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1.0, 0.0)]  # t_0 and t_1
+    for a, b in itertools.pairwise(corners):
+        first, second = (math.atan2(c[1] - x0[1], c[0] - x0[0]) for c in (a, b))
+        turn = (second - first + math.pi) % (2 * math.pi) - math.pi
+        angles = first + turn * nodes
+        edge = np.subtract(b, a)
+        e = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        far = (edge[1] * (a[0] - x0[0]) - edge[0] * (a[1] - x0[1])) / (
+            edge[1] * e[:, 0] - edge[0] * e[:, 1]
+        )
+        rho = far[:, None] * nodes**2
+        e = np.concatenate([e, -e.sum(axis=1, keepdims=True)], axis=1)
+        t = x0 + rho[..., None] * e[:, None]
+        sine = np.linalg.norm(np.cross(x0, e), axis=1)[:, None] / np.linalg.norm(t, axis=-1)
+        sine /= np.linalg.norm(x0)  # |t ^ x0| = rho |e ^ x0|
+        distance = sine * np.sqrt(2 / (1 + np.sqrt(1 - (rho * sine) ** 2)))
+        density = 6 * (0.4 * t[..., 0] - 0.6 * t[..., 1])
+        power = 2 * nodes ** (3 - 2 * exponent)  # of rho^(1 - exponent) drho
+        inner = (density * distance**-exponent) @ (power * weights) * far ** (2 - exponent)
+        total += abs(turn) * float(weights @ inner)
+    found = global_average(x0, pair, exponent)
+    assert found == pytest.approx(total, abs=1e-8)
+
+
+def test_global_average_is_the_mean_of_the_votes():
+    """2e5 draws of the paper's d = 2 pair; six means within 5 standard errors, false alarm 4e-6."""
+    rng, count = np.random.default_rng(3), 200_000
+    labels = np.where(rng.random(count) < TWO.prior, 1, -1)
+    drawn = [rng.dirichlet(alpha, count) for alpha in (TWO.alpha1, TWO.alpha2)]
+    points = np.where((labels == 1)[:, None], *drawn)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    x = np.array([[0.2, 0.3, 0.5], [0.4, 0.2, 0.4], [0.1, 0.8, 0.1]])
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    r = np.linalg.norm(x[:, None] - points, axis=-1)
+    for exponent in (0.5, 0.9):
+        votes = labels * r**-exponent
+        error = votes.std(axis=1) / math.sqrt(count)
+        assert (np.abs(votes.mean(axis=1) - global_average(x, TWO, exponent)) < 5 * error).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("pair", "exponent"),
+    [
+        (TWO, 1.0),  # the boundary leaves through an edge
+        (DirichletPair((2, 2, 2), (1, 1, 1), 0.45), 1.5),  # a closed curve
+        (DirichletPair((2, 1, 3.5), (1, 2, 0.8), 0.3), 0.7),
+    ],
+)
+def test_risk_on_the_triangle_by_the_sign_of_f_on_a_grid(pair, exponent):
+    """P(error | class) by the middle-point rule over 48 x 48 cells of equal mass.
+
+    The boundary cuts some 80 cells of 2304, each off by at most a half and on average by 0: 3e-3.
+    """
+    found = asymptotic_risk(pair, exponent)
+    assert found.error < 1e-3
+    chance = (np.arange(48) + 0.5) / 48
+    risk = 0.0
+    for sign, mass, alpha in ((1, pair.prior, pair.alpha1), (-1, 1 - pair.prior, pair.alpha2)):
+        u = special.betaincinv(alpha[0] + alpha[1], alpha[2], chance)
+        w = special.betaincinv(alpha[0], alpha[1], chance)
+        u, w = (np.clip(v.ravel(), 1e-12, 1 - 1e-12) for v in np.meshgrid(u, w))
+        logs = np.log(np.stack([u * w, u * (1 - w), 1 - u], axis=-1))
+        wrong = [(_average(log_t, pair, exponent, 1 / 4)[0] > 0) != (sign == 1) for log_t in logs]
+        risk += mass * float(np.mean(wrong))
+    assert risk == pytest.approx(found.value, abs=3e-3)
+
+
+@pytest.mark.parametrize("s", [1e-3, 0.25, 0.5, 0.8, 0.99])
+def test_stable_risk_by_the_law_of_eta(s):
+    """E[eta (1 - rho) + (1 - eta) rho] over t on the arc, density 0.8 (1 - t) + 1.2 t."""
+    x, w = np.polynomial.legendre.leggauss(40)
+    edges = 0.4 + np.concatenate(
+        [-np.geomspace(1e-9, 0.4, 40)[::-1], [0], np.geomspace(1e-9, 0.6, 40)]
+    )
+    t = ((edges[1:] + edges[:-1])[:, None] + np.diff(edges)[:, None] * x).ravel() / 2
+    weights = (np.diff(edges)[:, None] * w).ravel() / 2
+    density = 0.8 * (1 - t) + 1.2 * t
+    eta = 0.8 * (1 - t) / density
+    rho = 0.5 + np.arctan((2 * eta - 1) * math.tan(math.pi * s / 2)) / (math.pi * s)
+    exact = weights @ (density * (eta * (1 - rho) + (1 - eta) * rho))
+    found = asymptotic_risk(EXAMPLE, 1 / s)
+    assert abs(found.value - exact) <= found.error + 1e-13
+
+
+def test_nearest_neighbour_risk_in_more_dimensions():
+    """Exact: 2 E eta (1 - eta) of a d = 3 pair that differs in one coordinate; t_0 is Beta."""
+    pair = DirichletPair((2, 1, 1, 1), (1, 1, 1, 2), 0.4)
+
+    def integrand(w):  # log odds = log(t_0/t_3) + log(2/3); w = t_0/(t_0 + t_3)
+        one, two = 0.4 * 2 * w, 0.6 * 2 * (1 - w)  # Beta(2, 1) and Beta(1, 2)
+        return 2 * one * two / (one + two)
+
+    exact = integrate.quad(integrand, 0, 1)[0]
+    for exponent in (math.inf, 1e9):
+        assert asymptotic_risk(pair, exponent).value == pytest.approx(exact, rel=1e-12)
+
+
+def test_risk_falls_to_bayes_as_the_exponent_falls_to_d():
+    """s = d/alpha -> 1, also for the paper's d = 8 pair; 1 - s = 1e-6 is within 1e-5 of Bayes."""
+    pair = DirichletPair((1, 2, 1, 2, 1, 1, 1, 1, 1), (1, 1, 1, 2, 3, 4, 2, 2, 1), 0.4)
+    excess = [excess_risk(pair, 8 / s).value for s in (1e-9, 0.5, 0.9, 1 - 1e-6)]
+    assert all(a > b > 0 for a, b in itertools.pairwise(excess))
+    assert excess[-1] < 1e-5
+    assert excess_risk(pair, 8) == (0, 0, "Bayes")
+
+
+def test_positive_probability():
+    """Sheet: (s, eta) = (.5, .7) 0.742238, (.8, .7) 0.853563, (.9, .7) 0.922212."""
+    for s, exact in ((0.5, 0.742238), (0.8, 0.853563), (0.9, 0.922212)):
+        assert positive_probability(0.7, 2 / s, 2) == pytest.approx(exact, abs=6e-7)
+    assert list(positive_probability([0, 0.5, 1], 3, 2)) == pytest.approx([0, 0.5, 1], abs=1e-15)
+    assert list(positive_probability([0.2, 0.5, 0.7], 2, 2)) == [0, 0.5, 1]
+    assert positive_probability(0.7, math.inf, 2) == 0.7
+    assert positive_probability(0.7, 1e6, 1) == pytest.approx(0.7, rel=1e-9)
+
+
+def test_positive_probability_is_the_sign_of_a_stable_variable():
+    """sum_i Y_i Gamma_i^(-1/s) at s = 1/2: 1000 terms, plus the mean of what follows.
+
+    20 000 draws; 5 standard errors, false alarm 6e-7.
+    """
+    rng, s, eta = np.random.default_rng(7), 0.5, 0.7
+    count, terms, positive = 20_000, 1000, 0
+    for _ in range(20):
+        gaps = np.cumsum(rng.exponential(size=(count // 20, terms)), axis=1)
+        labels = np.where(rng.random(gaps.shape) < eta, 1, -1)
+        rest = (2 * eta - 1) * gaps[:, -1] ** (1 - 1 / s) / (1 / s - 1)
+        positive += ((labels * gaps ** (-1 / s)).sum(axis=1) + rest > 0).sum()
+    exact = float(positive_probability(eta, 1 / s, 1))
+    assert abs(positive / count - exact) < 5 * math.sqrt(exact * (1 - exact) / count)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: positive_probability(0.5, 1, 2), "exponent must be >= the dimension 2"),
+        (lambda: positive_probability(1.2, 3, 2), "eta must be between"),
+        (lambda: positive_probability(math.nan, 3, 2), "eta must be between"),
+        (lambda: asymptotic_risk(EXAMPLE, -1), "exponent must be >= 0"),
+        (lambda: asymptotic_risk(EXAMPLE, math.nan), "exponent must be >= 0"),
+        (
+            lambda: asymptotic_risk(DirichletPair((1,) * 4, (2,) * 4, 0.5), 1),
+            "computed for d = 1 and 2, not 3",
+        ),
+        (lambda: boundary(EXAMPLE, 1), "boundary needs d = 1"),
+        (lambda: boundary(TWO, 0.5), "boundary needs d = 1"),
+        (lambda: global_average([0.5, 0.5], EXAMPLE, 1), "needs exponent < dimension"),
+        (lambda: global_average([0.0, 1.0], EXAMPLE, 0.5), "every coordinate must be > 0"),
+    ],
+)
+def test_mistakes_about_risk_get_one_line(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+# --- votes ---
+
+
+def test_vote_is_the_sum_over_all_pairs():
+    """More rows and columns than a block, against one plain sum."""
+    train, test = sphere(3 * COLUMNS, 2, 1), sphere(ROWS + 9, 2, 2)
+    labels = labels_of(len(train), 3)
+    r = np.linalg.norm(test[:, None] - train, axis=-1)
+    for kernel, weights in ((2, r**-2.0), (lambda r: -3 * r, np.exp(-3 * r)), (0, r**0)):
+        exact = weights @ labels / weights.sum(axis=1)
+        found = hilbert_vote(test, train, labels, kernel)
+        assert found.score == pytest.approx(exact, abs=1e-13)
+        assert not found.error.any()
+
+
+def test_vote_without_over_or_underflow():
+    """r^-400 at r ~ 1e-9, and weights of e^-1e5: mpmath."""
+    x = np.array([[0.0, 1.0]])
+    train = np.array([[1e-9, 1.0], [-1.001e-9, 1.0], [1.002e-9, 1.0], [1.0, 0.0]])
+    labels = np.array([1, -1, -1, 1])
+    with mpmath.workdps(30):
+        weights = [mpmath.mpf(abs(v)) ** -400 for v in (1e-9, 1.001e-9, 1.002e-9)]
+        exact = (weights[0] - weights[1] - weights[2]) / sum(weights)
+    assert hilbert_vote(x, train, labels, 400).score[0] == pytest.approx(float(exact), abs=1e-11)
+    plain = hilbert_vote(x, train, labels, lambda r: -1e5 - r)
+    far = math.exp(-math.sqrt(2))
+    assert plain.score[0] == pytest.approx((far - 1) / (far + 3), abs=1e-8)
+
+
+def test_steep_votes_are_nearest_neighbours():
+    train, test, labels = sphere(500, 3, 4), sphere(200, 3, 5), labels_of(500, 6)
+    nearest = labels[cKDTree(train).query(test)[1]]
+    assert (np.sign(hilbert_vote(test, train, labels, 1e6).score) == nearest).all()
+    only = hilbert_vote(test, train, labels, 2, neighbours=1)
+    assert (only.score == nearest).all()
+
+
+def test_duplicates_vote_alone_for_singular_kernels():
+    train = np.array([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.0]])
+    labels = np.array([1, -1, 1, -1, -1])
+    test = train[[0, 3, 4]]
+    for neighbours in (None, 4):
+        found = hilbert_vote(test, train, labels, 1, neighbours=neighbours)
+        assert found.score == pytest.approx([1 / 3, -1, -1], abs=1e-15)
+        assert not found.error.any()
+    assert hilbert_vote(test[:1], train, labels, 1, neighbours=2).error == [2]
+    even = hilbert_vote(test[:1], train[:2], labels[:2], 1)
+    assert even.score == [0]
+    finite = hilbert_vote(test[:1], train, labels, lambda r: -r)
+    r = np.linalg.norm(train - test[0], axis=1)
+    assert finite.score == pytest.approx([labels @ np.exp(-r) / np.exp(-r).sum()], abs=1e-15)
+
+
+def test_no_votes_at_all():
+    nobody = hilbert_vote([[0.0, 1.0]], [[1.0, 0.0]], [1], lambda r: np.full_like(r, -np.inf))
+    assert nobody.score == [0]
+    assert nobody.error == [0]
+
+
+@pytest.mark.parametrize("neighbours", [1, 10, 100, 1000])
+def test_neighbours_come_with_their_error(neighbours):
+    train, test, labels = sphere(1000, 1, 8), sphere(300, 1, 9), labels_of(1000, 10)
+    for exponent in (1, 4):
+        exact = hilbert_vote(test, train, labels, exponent)
+        found = hilbert_vote(test, train, labels, exponent, neighbours=neighbours)
+        assert (np.abs(found.score - exact.score) <= found.error + 1e-13).all()
+    assert found.error.max() < {1: 2, 10: 2, 100: 0.1, 1000: 1e-300}[neighbours]
+
+
+def test_classes_of_any_kind():
+    train, test = sphere(600, 2, 11), sphere(100, 2, 12)
+    names = np.random.default_rng(13).choice(["cat", "dog", "eel"], 600)
+    r = np.linalg.norm(test[:, None] - train, axis=-1)
+    sums = np.stack([(r**-2.0) @ (names == name) for name in ("cat", "dog", "eel")], axis=1)
+    found = hilbert_classify(test, train, names, 2)
+    assert (found == np.array(["cat", "dog", "eel"])[sums.argmax(axis=1)]).all()
+    assert (hilbert_classify(test, train, names, 2, neighbours=600) == found).all()
+    signs = labels_of(600, 14)
+    score = hilbert_vote(test, train, signs, 2).score
+    assert (hilbert_classify(test, train, signs, 2) == np.sign(score)).all()
+
+
+def test_kernels_written_in_jax_are_welcome():
+    import jax.numpy as jnp
+
+    train, test, labels = sphere(50, 2, 15), sphere(20, 2, 16), labels_of(50, 17)
+    found = hilbert_vote(test, train, labels, lambda r: -2 * jnp.log(jnp.asarray(r)))
+    assert found.score == pytest.approx(hilbert_vote(test, train, labels, 2).score, abs=1e-5)
+
+
+def test_votes_of_an_infinitely_deep_network():
+    """Tabulated log h against h itself; both near the votes of r^-2 (sheet C7: they agree)."""
+    train, test, labels = sphere(300, 2, 18), sphere(100, 2, 19), labels_of(300, 20)
+    deep = optimal_dual(2)
+    table = hilbert_vote(test, train, labels, koenigs_kernel(deep)).score
+    exact = hilbert_vote(test, train, labels, lambda r: koenigs(deep, r, log=True)).score
+    assert table == pytest.approx(exact, abs=1e-8)
+    power = hilbert_vote(test, train, labels, 2).score
+    assert np.abs(power - exact).max() < 0.2
+
+
+@pytest.mark.slow
+def test_votes_of_1e5_points_on_1e4_in_bounded_memory():
+    train, test, labels = sphere(100_000, 2, 21), sphere(10_000, 2, 22), labels_of(100_000, 23)
+    tracemalloc.start()
+    found = hilbert_vote(test, train, labels, 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+    some = np.arange(0, 10_000, 500)
+    weights = np.linalg.norm(test[some][:, None] - train, axis=-1) ** -2
+    exact = weights @ labels / weights.sum(axis=1)
+    assert found.score[some] == pytest.approx(exact, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([[0, 1]], [[1, 0]], [2], 1), "label 0 is 2; labels must be"),
+        (([[0, 1]], [[1, 0]], ["cat"], 1), "labels must be numbers"),
+        (([[0, 1]], [[1, 0]], [math.nan], 1), "label 0 is nan"),
+        (([[0, 1]], [[1, 0]], [1, -1], 1), "one per training point: 1"),
+        (([[0, 1]], [[1, 0, 0]], [1], 1), "as many coordinates, not 2 and 3"),
+        (([[0, math.nan]], [[1, 0]], [1], 1), "test must be finite; row 0"),
+        (([[0, 1]], [[1, math.inf]], [1], 1), "train must be finite; row 0"),
+        (([0, 1], [[1, 0]], [1], 1), "test must be a table"),
+        (([[0, 1]], np.zeros((0, 2)), [1], 1), "train must be a table"),
+        (([[0, 1]], [[1, 0]], [1], -1), "kernel must be >= 0"),
+        (([[0, 1]], [[1, 0]], [1], math.nan), "kernel must be a finite number"),
+        (([[0, 1]], [[1, 0]], [1], lambda r: r * math.nan), "NaN at some distance"),
+        (([[0, 1]], [[1, 0]], [1], lambda r: 1.0), "one value per distance"),
+    ],
+)
+def test_mistakes_about_votes_get_one_line(arguments, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        hilbert_vote(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_mistakes_about_votes():
+    with pytest.raises(ValueError, match="neighbours must be a whole number"):
+        hilbert_vote([[0, 1]], [[1, 0]], [1], 1, neighbours=0)
+    with pytest.raises(ValueError, match="label 1 is NaN"):
+        hilbert_classify([[0, 1]], [[1, 0], [0, 1]], [1.0, math.nan], 1)
