@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from simulations.accumulators import Accumulator, Moments
 from simulations.accumulators import Block as Block
-from simulations.accumulators import Moments
 
 if TYPE_CHECKING:
     import jax
@@ -46,14 +46,19 @@ class Estimate(NamedTuple):
     skewness: float = 0.0
 
     @staticmethod
-    def of(moments: Moments, index: int | tuple[int, ...] = ()) -> Estimate:
+    def of(moments: Accumulator, index: int | tuple[int, ...] = ()) -> Estimate:
         """Estimate of a mean from entry `index` of the accumulated moments."""
+        assert isinstance(moments, Moments), "an estimate is made of moments"
         n, mean, m2, m3 = (float(np.asarray(f)[index]) for f in moments[:4])
         if n < 2:
             return Estimate(mean if n else math.nan, math.inf, int(n))
         deviation = math.sqrt(m2 / n)
         skewness = m3 / m2 / deviation if deviation else 0.0
         return Estimate(mean, deviation / math.sqrt(n - 1), int(n), skewness)
+
+    def times(self, factor: float) -> Estimate:
+        """The estimate of `factor` >= 0 times the quantity."""
+        return self._replace(value=factor * self.value, stderr=factor * self.stderr)
 
 
 class Law(NamedTuple):

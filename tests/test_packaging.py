@@ -17,6 +17,8 @@ from theory.neural_tangents import INSTALL
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+MODULES = {"python-flint": "flint", "scikit-learn": "sklearn"}
+"""Packages that are imported by another name."""
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 NT_LOCK = "requirements-nt.lock"
 USER_TARGETS = ["help", "verify", "figures"]
@@ -117,7 +119,8 @@ def test_everything_imported_is_declared():
     declared = PROJECT["project"]["dependencies"]
     for extra, requirements in PROJECT["project"]["optional-dependencies"].items():
         declared = declared + requirements * (extra != "dev")
-    modules = {re.match(r"[\w-]+", r)[0].lower().replace("-", "_") for r in declared}
+    names = {re.match(r"[\w-]+", r)[0].lower() for r in declared}
+    modules = {MODULES.get(name, name.replace("-", "_")) for name in names}
     assert foreign <= modules
 
 

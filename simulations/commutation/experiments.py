@@ -147,27 +147,27 @@ def kernel_estimates(block: Block, p: Params) -> Result:
     varied = [f"n_var_{name}" for name in ("q_aa", "q_ab")][: p.columns]
     for record, suffix, index in _records(p):
         for k, name in enumerate(statistics(p)):
-            result[name + suffix] = Estimate.of(_of(block, "kernel"), (record, k))
+            result[name + suffix] = Estimate.of(block["kernel"], (record, k))
         for k, name in enumerate(["var_log_q", *varied]):
-            found = Estimate.of(_of(block, "variance"), (record, k))
-            result[name + suffix] = _times(p.width if k else 1, found)
+            found = Estimate.of(block["variance"], (record, k))
+            result[name + suffix] = found.times(p.width if k else 1)
         if p.reference:
             for k, name in enumerate(("error_aa", "error_ab")[: p.columns]):
-                result[name + suffix] = _root(Estimate.of(_of(block, "error"), (index, k)))
+                result[name + suffix] = _root(Estimate.of(block["error"], (index, k)))
     if p.reference:
         for k, name in enumerate(("error_aa", "error_ab")[: p.columns]):
-            every = [_root(Estimate.of(_of(block, "error"), (i, k))) for i in range(p.depth)]
+            every = [_root(Estimate.of(block["error"], (i, k))) for i in range(p.depth)]
             result[f"sup_{name}"] = max(every, key=lambda e: e.value)
-            result[f"l2_sup_{name}"] = _root(Estimate.of(_of(block, "sup_error"), (k,)))
+            result[f"l2_sup_{name}"] = _root(Estimate.of(block["sup_error"], (k,)))
     return result | _law(block, p)
 
 
 def ntk_estimates(block: Block, p: Params) -> Result:
     """Named estimates of the entries of the tangent kernel."""
     names = tangent_statistics(p)
-    result: Result = {name: Estimate.of(_of(block, "ntk"), k) for k, name in enumerate(names)}
+    result: Result = {name: Estimate.of(block["ntk"], k) for k, name in enumerate(names)}
     for k, name in enumerate(("ntk_aa", "ntk_ab")[: p.columns]):
-        result[f"n_var_{name}"] = _times(p.width, Estimate.of(_of(block, "variance"), k))
+        result[f"n_var_{name}"] = Estimate.of(block["variance"], k).times(p.width)
     return result | _law(block, p)
 
 
@@ -178,16 +178,6 @@ def _records(p: Params) -> Iterator[tuple[int, str, int]]:
         done = 2 * (pairs_of_layers * (record + 1) // p.records)
         yield record, f"@{done / p.depth:g}", done - 1
     yield p.records - 1, "", p.depth - 1
-
-
-def _of(block: Block, name: str) -> Moments:
-    moments = block[name]
-    assert isinstance(moments, Moments), "these are moments"
-    return moments
-
-
-def _times(factor: float, e: Estimate) -> Estimate:
-    return e._replace(value=factor * e.value, stderr=factor * e.stderr)
 
 
 def _root(e: Estimate) -> Estimate:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulations.accumulators import Block, Moments
+from simulations.accumulators import Accumulator, Block, Moments
 from simulations.core import Estimate, Experiment, Result, samples_per_block
 from simulations.selu import params as checks
 from simulations.selu.params import Params
@@ -105,12 +105,12 @@ def paths_estimates(block: Block, p: Params) -> Result:
     result: Result = {}
     for record, (_, suffix) in enumerate(recorded_layers(p)):
         for k, name in enumerate(STATISTICS):
-            result[name + suffix] = Estimate.of(_of(block, "paths"), (record, k))
+            result[name + suffix] = Estimate.of(block["paths"], (record, k))
         for k, name in enumerate(("n_var_q", "n_var_mean")):
-            found = Estimate.of(_of(block, "spread"), (record, k))
-            result[name + suffix] = _times(p.width, found)
+            found = Estimate.of(block["spread"], (record, k))
+            result[name + suffix] = found.times(p.width)
     if p.settled:
-        result["slope"] = ratio(_of(block, "regression"))
+        result["slope"] = ratio(block["regression"])
     return result
 
 
@@ -119,7 +119,7 @@ def initialisation_estimates(block: Block, p: Params) -> Result:
     from simulations.selu.neurons import INITIALISATION as names
 
     return _named(block, "initialisation", names) | {
-        "n_var_tau": _times(p.width, Estimate.of(_of(block, "spread"), 0))
+        "n_var_tau": Estimate.of(block["spread"], 0).times(p.width)
     }
 
 
@@ -127,18 +127,18 @@ def neuron_estimates(block: Block, p: Params) -> Result:
     """Named estimates of a neuron's output."""
     from simulations.selu.neurons import NEURON as names
 
-    return _named(block, "neuron", names) | {"variance": Estimate.of(_of(block, "spread"), 0)}
+    return _named(block, "neuron", names) | {"variance": Estimate.of(block["spread"], 0)}
 
 
 def clt_estimates(block: Block, p: Params) -> Result:
     """Named estimates of a neuron's output, and moments of its pre-activation."""
     from simulations.selu.neurons import CLT as names
 
-    return _named(block, "clt", names) | {"variance": Estimate.of(_of(block, "spread"), 0)}
+    return _named(block, "clt", names) | {"variance": Estimate.of(block["spread"], 0)}
 
 
 def _named(block: Block, kind: str, names: Sequence[str]) -> Result:
-    return {name: Estimate.of(_of(block, kind), k) for k, name in enumerate(names)}
+    return {name: Estimate.of(block[kind], k) for k, name in enumerate(names)}
 
 
 def recorded_layers(p: Params) -> list[tuple[int, str]]:
@@ -148,11 +148,12 @@ def recorded_layers(p: Params) -> list[tuple[int, str]]:
     return [*((layer, f"@{layer}") for layer in layers), (p.depth, "")]
 
 
-def ratio(moments: Moments) -> Estimate:
+def ratio(moments: Accumulator) -> Estimate:
     """mean A / mean B from the moments of (A, B, A + B), its error to first order.
 
     The last gives the covariance of A and B, and so the variance of A - (ratio) B.
     """
+    assert isinstance(moments, Moments), "a ratio is made of moments"
     a, b, _ = (float(x) for x in moments.mean)
     n, (aa, bb, sums) = float(moments.n[0]), (float(x) for x in moments.m2)
     if n < 2 or not b > 0:
@@ -160,16 +161,6 @@ def ratio(moments: Moments) -> Estimate:
     slope = a / b
     square = aa + slope**2 * bb - slope * (sums - aa - bb)
     return Estimate(slope, math.sqrt(max(square, 0.0) / n / (n - 1)) / b, int(n))
-
-
-def _of(block: Block, name: str) -> Moments:
-    moments = block[name]
-    assert isinstance(moments, Moments), "these are moments"
-    return moments
-
-
-def _times(factor: float, e: Estimate) -> Estimate:
-    return e._replace(value=factor * e.value, stderr=factor * e.stderr)
 
 
 def paths_block_size(p: Params) -> int:

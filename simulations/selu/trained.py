@@ -107,8 +107,6 @@ def network_estimates(block: Block, p: Params) -> Result:
     result: Result = {}
     for number in range(1, len(p.network.names)):
         found, spread = block[f"layer {number}"], block[f"spread {number}"]
-        assert isinstance(found, Moments), "these are moments"
-        assert isinstance(spread, Moments), "these are moments"
         for k, name in enumerate(STATISTICS):
             result[f"{name}@{number}"] = Estimate.of(found, k)
         result[f"variance@{number}"] = Estimate.of(spread, 0)

@@ -160,6 +160,7 @@ def test_single_and_double_precision_agree() -> None:
 # --- singular kernels, dead networks, great depths ------------------------------------------------
 
 
+@pytest.mark.slow
 def test_equal_inputs_stay_equal() -> None:
     for kind in ("resnet", "mlp"):
         found = simulate(samples=2000, width=4, depth=20, correlation=1.0, architecture=kind)
@@ -199,6 +200,7 @@ def test_dead_networks_are_counted() -> None:
     assert_is(short["n_var_q_aa"], 4 * ((1 + 5 / 4) ** 2 * (1 + 2 / 4) - 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [3000, 3001])
 def test_no_depth_is_too_much_for_a_perceptron(depth: int) -> None:
     found = simulate(samples=256, width=64, depth=depth, architecture="mlp")

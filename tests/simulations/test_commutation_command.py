@@ -198,6 +198,7 @@ def test_commutes(architecture: str, capsys: pytest.CaptureFixture[str]) -> None
     assert f"Var log q {grows}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_tangent_kernel(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--quantity", "ntk", "--width", 64, "--depth", 4, "--samples", 2048)
     for architecture in ("resnet", "mlp"):

@@ -46,6 +46,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.stdin.close()
 
 
+@pytest.mark.slow
 def test_all_engines_write_the_same_bytes(tmp_path: Path, scheduler: str) -> None:
     succeed(networks(*NETWORKS, "--out", "one"), tmp_path)
     wanted = (tmp_path / "one").read_bytes()
