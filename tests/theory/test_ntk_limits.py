@@ -192,6 +192,7 @@ def test_koenigs_ends():
     )
     assert ntkc.koenigs("optimal:4", far) < 0  # no parity
     assert ntkc.koenigs("optimal:2", 1e-200, log=True) == math.inf  # counts as 0
+    assert ntkc.koenigs("optimal:200", 2.0) == math.inf  # D(-1) = 1 - 2^-98 rounds to 1
 
 
 # --- nearest neighbour (claim C5) ---------------------------------------------------------------
@@ -420,6 +421,7 @@ def test_majority_at_the_depth_needed():
         (lambda: ntkc.predictor("relu", WORKED[0], [[1]], WORKED[2], 2), "vector of"),
         (lambda: ntkc.predictor("relu", WORKED[0], ["a"], WORKED[2], 2), "labels must be numbers"),
         (lambda: ntkc.depth_needed(0, 1, "relu"), "n must be a whole number"),
+        (lambda: ntkc.depth_needed(9, 1, "linear", kernel="ntk"), "linear is linear"),
         (lambda: ntkc.depth_needed(9, 0, "relu"), "d must be > 0"),
         (lambda: ntkc.depth_needed(9, 1, "relu", tolerance=2), "tolerance must be between"),
         (lambda: ntkc.depth_needed(9, 1, "relu", kernel="x"), "kind must be"),

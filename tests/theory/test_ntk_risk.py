@@ -16,15 +16,6 @@ EXAMPLE = DirichletPair((1, 2), (2, 1), 0.4)
 TWO = DirichletPair((0.5, 0.5, 2.5), (2.5, 0.1, 0.5), 0.4)
 
 
-def sphere(count, dimension, seed):
-    points = np.random.default_rng(seed).dirichlet(np.ones(dimension + 1), count)
-    return points / np.linalg.norm(points, axis=1, keepdims=True)
-
-
-def labels_of(count, seed):
-    return np.random.default_rng(seed).choice([-1, 1], count)
-
-
 @pytest.mark.parametrize(
     ("exponent", "exact", "digits"),
     [

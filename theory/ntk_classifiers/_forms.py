@@ -186,7 +186,7 @@ class Angular:
 
     def gap(self, delta: Array) -> Array:
         """1 - D(1 - delta)."""
-        return delta * _chebyshev(self.mean_prime, angle(delta))
+        return np.clip(delta * _chebyshev(self.mean_prime, angle(delta)), 0.0, 2.0)
 
     def slope_near(self, delta: Array) -> Array:
         """D'(1 - delta)."""

@@ -123,7 +123,8 @@ def ripple(activation: Spec, r: float = 1e-9, phases: int = 16) -> Ripple:
         raise ValueError(f"r must be between 0 and 1, not {r!r}.")
     period = math.log(d.chaos) / 2
     logs = math.log(top) - period * np.arange(count) / count
-    values = np.exp(koenigs(d, np.exp(logs), log=True) + exponent(d) * logs)
+    with np.errstate(over="ignore"):  # exponents in the hundreds
+        values = np.exp(koenigs(d, np.exp(logs), log=True) + exponent(d) * logs)
     return Ripple(period, float(values.mean()), float(values.min()), float(values.max()))
 
 
@@ -148,8 +149,8 @@ def _infinite(d: Dual, r: Array, *, tangent: bool) -> tuple[Orbit, Array, Flags]
             "takes over 100000 layers. See nngp and ntk for finite depth."
         )
     delta, signs = folded(d, r.ravel(), 1)
-    same = delta == 0
-    return orbit(d, delta, None, tangent), signs, same
+    o = orbit(d, delta, None, tangent)
+    return o, signs, np.asarray(o.delta == 0)
 
 
 def _shaped(r: Any, values: Array) -> Any:

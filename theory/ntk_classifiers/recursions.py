@@ -228,6 +228,8 @@ def _block_orbit(d: Dual, delta: Array, depth: int | None, tangent: bool, reach:
         near = delta < reach
         if small:
             alive &= near | (np.abs(x) > small)
+        if depth is None:
+            alive &= delta > 0  # an antipode that D maps to 1 stays there
     return Orbit(x, delta, k, done)
 
 

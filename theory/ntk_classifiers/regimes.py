@@ -170,9 +170,9 @@ def _doubt(d: Dual) -> str | None:
 def _singular_depth(
     d: Dual, n: int, closest: float, near: float, e: float, kernel: str
 ) -> DepthNeeded:
-    decay = -math.log(d.series[1])
+    log_h, decay = koenigs(d, closest, log=True), -math.log(d.series[1])  # refuses linear duals
     if kernel == "nngp":
-        layers = (math.log(n / e) + koenigs(d, closest, log=True)) / decay
+        layers = (math.log(n / e) + log_h) / decay
         return DepthNeeded(max(1, math.ceil(layers)), "the closest pair is uncorrelated")
 
     def coupled(depth: int) -> bool:
@@ -195,6 +195,8 @@ def _majority_depth(d: Dual, n: int, closest: float, e: float, kernel: str) -> D
         delta = np.array([1e-12])
         s = 1.0 if d.smooth else 0.5
         kappa = float(d.form.slope_gap(delta)[0]) / ((1 + s) * delta[0] ** s)
+        if not kappa > 0:
+            raise ValueError(f"{d.name} is linear to rounding: no depth is enough.")
         scale = max(n * 2**s, (2 / closest**2) ** s)
         return DepthNeeded(
             math.ceil(scale / (s * kappa * e)), "all pairs share one kernel value to order 1/(n L)"
@@ -221,8 +223,8 @@ def _first(true_from: Callable[[int], bool]) -> int:
     high = 1
     while not true_from(high):
         high *= 2
-        if high > 1 << 24:
-            raise ValueError("the depth needed is above 2^24; B' is too near 1.")
+        if high > 1 << 18:
+            raise ValueError("the depth needed is above 2^18: B' is too near 1.")
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
