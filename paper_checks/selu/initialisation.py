@@ -43,7 +43,7 @@ def _share(
 
 
 def _attracting() -> Case:
-    low, high = -1.0307872632870970, 0.9016591072169710
+    low, high = theory.attracting_omega()
     quick, full = RUNS[64]
     return Case(
         label="share with an attracting omega, n = 64",
