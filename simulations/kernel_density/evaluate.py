@@ -140,7 +140,9 @@ def _gathered(tiles: list[_Tile], rate: Array, used: Array) -> Sums:
 def _step(shares: bool) -> Any:
     """(x, y, own, valid, rate, state) -> (state, r^2, smallest r^2 of each query), compiled."""
     from simulations.core import setup
+    from simulations.engines import start_jax_on_one_core
 
+    start_jax_on_one_core()  # the bytes are to be those of every engine
     setup()
     import jax
     import jax.numpy as jnp
@@ -155,9 +157,11 @@ def _step(shares: bool) -> Any:
         total = jnp.zeros((y.shape[1], x.shape[1]))
         if len(x) <= UNROLLED:
             return add(0, total)
-        return jax.lax.fori_loop(
-            0, len(x) // UNROLLED, lambda i, total: add(i * UNROLLED, total), total
+        loops = len(x) // UNROLLED
+        looped: jax.Array = jax.lax.fori_loop(
+            0, loops, lambda i, total: add(i * UNROLLED, total), total
         )
+        return looped
 
     def step(
         x: jax.Array, y: jax.Array, own: jax.Array, valid: jax.Array, rate: jax.Array, state: Any

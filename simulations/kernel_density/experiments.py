@@ -107,29 +107,21 @@ def direct_block(key: jax.Array, p: Params, count: int) -> Block:
 def _explicit(squares: Array, q: Array, p: Params) -> Array:
     """The statistics from all squared distances (n, samples), nearest first."""
     log_w = squares / (-2 * p.h**2)
-    relative = np.exp(log_w - log_w[0])
-    sums = np.stack([(relative**k).sum(axis=0) for k in (1, 2, 3)])
     log_means = np.array([log_moment(p.dimension, each, p.h) for each in q.tolist()])
     with np.errstate(over="ignore"):
         excess = np.expm1(np.minimum(log_w - log_means, 700)).mean(axis=0)
-    weights = Weights(log_w, sums, excess)
-    distance = (relative * squares).sum(axis=0) / sums[0]
+    weights = Weights.of(log_w, excess, 0.0, None)
+    distance = (np.exp(log_w - weights.log_sum) * squares).sum(axis=0)
     return np.vstack([statistics(weights, p), distance])
 
 
 def statistics(w: Weights, p: Params) -> Array:
     """The statistics of each data set, without the distance; then what is counted in bins."""
-    one, two, three = w.sums
-    y2 = two / one**2
     k = min(RATIOS, len(w.log_top) - 1)
     inverse = (w.log_top[:k].sum(axis=0) - k * w.log_top[k]) / max(k, 1)
-    rows = [w.log_top[0] + np.log(one), y2, three / one**3, y2 * y2, 1 / one, one, 1 / y2]
-    rows += [np.log(np.maximum(np.abs(w.excess), 1e-300)), inverse]
-    return np.stack([*rows, _binned(w, rows, p)] if p.edges else rows)
-
-
-def _binned(w: Weights, rows: list[Array], p: Params) -> Array:
-    return w.excess if p.binned == "excess" else rows[STATISTICS.index(p.binned)]
+    log_excess = np.log(np.maximum(np.abs(w.excess), 1e-300))
+    rows = [w.log_sum, w.y2, w.y3, w.y2**2, w.p1, 1 / w.p1, 1 / w.y2, log_excess, inverse]
+    return np.stack([*rows, getattr(w, p.binned)] if p.edges else rows)
 
 
 def _block(values: Array, p: Params) -> Block:

@@ -23,7 +23,7 @@ from simulations.arrays import Array, Held
 
 NAMED = {"digits": "load_digits", "wine": "load_wine", "breast-cancer": "load_breast_cancer"}
 """Data sets of scikit-learn."""
-HELD_BYTES = 1 << 25
+HELD_BYTES = 1 << 22
 """Larger matrices stay in their file."""
 BLOCK_BYTES = 1 << 25
 """A block of rows as float64."""
@@ -47,6 +47,9 @@ class Mapped(Held):
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return self.names[0], str(self), self.source
+
+    def __getstate__(self) -> None:  # the arrays are not to travel
+        return None
 
 
 def read_points(option: str, word: str, rows: str = "points") -> Held:
@@ -124,7 +127,7 @@ def _digest(x: Array) -> str:
     found = hashlib.sha256(f"{x.dtype.str} {x.shape}".encode())
     step = max(1, BLOCK_BYTES // (x.itemsize * x.shape[1]))
     for start in range(0, len(x), step):
-        found.update(np.ascontiguousarray(x[start : start + step]))
+        found.update(np.ascontiguousarray(x[start : start + step]).data)
     return found.hexdigest()
 
 

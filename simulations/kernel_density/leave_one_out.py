@@ -3,8 +3,8 @@ r"""Bandwidths of greatest leave-one-out likelihood, by the stationarity identit
 log rho_{h,-i}(y_i) = log sum_{j != i} exp(-r_ij^2/(2 h^2)) - log(n - 1) - (d/2) log(2 pi h^2);
 
 its mean over i is stationary where h^2 = M(h), the mean over i of sum_j p_ij r_ij^2, by d.  The
-iteration h^2 <- M(h) is the EM algorithm: the likelihood never falls.  A secant step in log h
-is taken in its stead where it stays between the last iterates' bounds.
+iteration h^2 <- M(h) is the EM algorithm: the likelihood never falls.  `bandwidths.climb` does it
+with secant steps.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from simulations.accumulators import Block
 from simulations.arrays import Array
 from simulations.core import Estimate, Experiment, Result
 from simulations.kernel_density import params as checks
+from simulations.kernel_density.bandwidths import climb
 from simulations.kernel_density.experiments import generator, moments
 from simulations.kernel_density.params import Params
 
@@ -28,7 +29,7 @@ STATISTICS = ("bandwidth", "y2", "kl", "kl_scott")
 PAIRS = 1 << 23
 """Pairs of points in a block."""
 SLOWEST = 500
-"""Steps of the iteration."""
+"""Steps of the plain iteration."""
 CLOSE = 1e-8
 """Relative accuracy of the bandwidth."""
 FAR = 1e290
@@ -74,27 +75,23 @@ class Pairs:
         return At(square.mean() / self.d, float(log_density.mean()) - scale, float(y2.mean()))
 
 
-def likelihood_bandwidth(pairs: Pairs, h: float) -> tuple[float, At]:
-    """The bandwidth at which the iteration from h comes to rest, and the sums there.
+def likelihood_bandwidth(pairs: Pairs, h: float) -> float:
+    """The bandwidth at which the iteration from h comes to rest."""
 
-    With g(x) = log M(e^x) / 2 the iteration is x <- g(x); g rises with slope below 1 near the
-    solution, so that x - g(x) has its root where secants lead.
-    """
-    x = math.log(h)
-    before: tuple[float, float] | None = None
+    def evaluate(h: float) -> tuple[float, float]:
+        found = pairs.at(h)
+        return found.log_density, found.square
+
+    return climb(evaluate, h, evaluate(h), CLOSE).bandwidth
+
+
+def plain_iteration(pairs: Pairs, h: float) -> float:
+    """The same without acceleration, until h is all but 0."""
     for _ in range(SLOWEST):
-        found = pairs.at(math.exp(x))
-        step = math.log(found.square) / 2 - x if found.square > 0 else -math.inf
-        if abs(step) < CLOSE or x < math.log(SMALLEST):
+        before, h = h, math.sqrt(pairs.at(h).square)
+        if h < SMALLEST or abs(h / before - 1) < CLOSE:
             break
-        following = step
-        if before is not None and step != before[1]:
-            # Secant, but no longer than ten steps of the iteration and in their direction.
-            secant = -step * (x - before[0]) / (step - before[1])
-            following = math.copysign(min(abs(secant), 10 * abs(step)), step)
-        before = (x, step)
-        x += max(following, -1.0)
-    return math.exp(x), found
+    return max(h, SMALLEST)
 
 
 def leave_one_out_block(key: jax.Array, p: Params, count: int) -> Block:
@@ -107,8 +104,8 @@ def leave_one_out_block(key: jax.Array, p: Params, count: int) -> Block:
         # The log density at the same points: the mean of the difference has less variance.
         truth = -np.mean(np.sum(x * x, axis=1)) / 2 - p.dimension / 2 * math.log(2 * math.pi)
         pairs = Pairs(x, p.own)
-        h, best = likelihood_bandwidth(pairs, scott)
-        rule = pairs.at(scott)
+        h = plain_iteration(pairs, scott) if p.own else likelihood_bandwidth(pairs, scott)
+        best, rule = pairs.at(h), pairs.at(scott)
         values.append([h, best.y2, truth - best.log_density, truth - rule.log_density])
     return {"sets": moments(np.array(values).T)}
 

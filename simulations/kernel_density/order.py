@@ -9,8 +9,8 @@ r_i^2 = |x - y_i|^2 are independent with distribution function F; W_i = exp(-r_i
 
        E[W; r^2 > t] = E W (1 - F_1(t/s)),  s = h^2/(1 + h^2),
 
-   F_1 the noncentral chi^2 distribution function of noncentrality q d s; centred moments are
-   integrals over the spline.  Sums of W^2 and W^3 follow that of W by linear regression.
+   F_1 the noncentral chi^2 distribution function of noncentrality q d s; central moments are
+   integrals over F.  Sums of W^2 and W^3 follow that of W by linear regression.
 
 The only approximation is the law of the remainder beyond three moments: its excess kurtosis is
 0.1/k at most where it matters.  Up to 4 k points all are drawn (k = n) and nothing is approximated.
@@ -33,27 +33,44 @@ if TYPE_CHECKING:
 
     Function = Callable[[Array], Array]
 
-NODES, FINE = 300, 0.02
-"""Exact values of F in the table; step in log(F/(1 - F)) to which they are interpolated."""
+COARSE, FINE = 0.3, 0.02
+"""Steps in log(F/(1 - F)), about: of exact values of F, and of the table made of them."""
 ENDS = (35.0, 40.0)
 """The table runs from F = e^-35/n to 1 - F = e^-40."""
 RANGE = 1e-13
 """Probability that F(r_(k)^2) lies outside of the range of the remainder's tables, each side."""
-NEGLIGIBLE = 0.05
-"""Index d log F/d log(1/W) at r_n below which the remainder is under 1e-20 of the sum."""
+KNOTS = 80
+"""Of those tables."""
 PIECE = 2048
 """Samples whose arrays lie in the cache together."""
 
 
 class Weights(NamedTuple):
-    """The kernel weights of many data sets: the largest, and sums over all of them."""
+    """The kernel weights of many data sets, an entry for each."""
 
     log_top: Array
     """log W_(j), the largest first; (k, samples)."""
-    sums: Array
-    """Sums of W, W^2 and W^3 in units of W_(1), its square and its cube; (3, samples)."""
+    log_sum: Array
+    p1: Array
+    y2: Array
+    y3: Array
     excess: Array
     """S/(n E W) - 1 without cancellation."""
+
+    @staticmethod
+    def of(log_top: Array, excess: Array, mean: Array | float, rest: Array | None) -> Weights:
+        """From the largest weights, and from the rest of S over W_(1) that is `mean` in the mean:
+        `rest` holds its sums of W, W^2 and W^3 by the mean, its square and its cube."""
+        relative = np.exp(log_top - log_top[0])
+        square = relative * relative
+        one, two, three = (x.sum(axis=0) for x in (relative, square, square * relative))
+        if rest is None:
+            rest = np.zeros((3, len(one)))
+        total = one + mean * rest[0]
+        p1, share = 1 / total, mean / total
+        y2 = two * p1**2 + rest[1] * share**2
+        y3 = three * p1**3 + rest[2] * share**3
+        return Weights(log_top, log_top[0] + np.log(total), p1, y2, y3, excess)
 
 
 def drawn_one_by_one(n: float, top: int) -> int:
@@ -82,7 +99,7 @@ def log_distance(d: int, q: float, n: float) -> Function:
     # Nodes about equally spaced in the argument, after a first look.
     rough = np.unique(np.concatenate([np.geomspace(low, high, 48), np.linspace(low, high, 48)]))
     x = logit(law, rough)
-    v = PchipInterpolator(x, np.log(rough))(np.linspace(x[0], x[-1], NODES))
+    v = PchipInterpolator(x, np.log(rough))(np.arange(x[0], x[-1], COARSE))
     exact = make_interp_spline(logit(law, np.exp(v)), v, k=7)
     x = np.arange(exact.t[0], exact.t[-1], FINE)
     spline = CubicSpline(x, exact(x))
@@ -100,65 +117,53 @@ def logit(law: Distances, t: Array) -> Array:
 
 
 class Remainder(NamedTuple):
-    """One weight of a point with r^2 > t, by log(F/(1 - F)) at t, in units of c."""
+    """The sum over the N = n - k others by its mean N mu, mu = E[W | r^2 > t], as a function of
+    log(F/(1 - F)) at t = r_(k)^2."""
 
-    log_unit: float
-    """log c, c = E[W | r^2 > t] at the quantile k/n."""
     ends: tuple[float, float]
-    log_mean: Function
-    """log E[W | r^2 > t]/c"""
+    log_mu: Function
     log_tilted: Function
     """log F_1(t/s) = log(E[W; r^2 < t]/E W)."""
-    log_variance: Function
-    third: Function
-    """Third central moment by the variance."""
-    fourth: Function
-    """Fourth central moment by the variance."""
+    log_deviation: Function
+    """Of its standard deviation."""
+    skewness: Function
+    kurtosis: Function
+    """The fourth central moment of W by N times its squared variance."""
 
 
 @functools.lru_cache(maxsize=32)
-def remainder(d: int, q: float, n: float, h: float, k: int) -> Remainder | None:
-    """The tables for points beyond the k nearest; None where they do not matter, for h -> 0."""
-    from scipy.interpolate import CubicSpline, make_interp_spline
-    from scipy.special import expit
+def remainder(d: int, q: float, n: float, h: float, k: int) -> Remainder:
+    """The tables for points beyond the k nearest."""
+    from scipy.interpolate import make_interp_spline
+    from scipy.special import log_expit, logsumexp
 
-    from theory.kernel_density.distances import Distances, log1mexp
+    from theory.kernel_density.distances import Distances
 
-    distance = log_distance(d, q, n)
-    low, high = _range(n, k)
-    typical = math.log(k / (n - k))
-    slope = float(distance(np.array(typical + 0.01)) - distance(np.array(typical - 0.01))) / 0.02
-    square = 2 * h * h
-    if square < NEGLIGIBLE * slope * math.exp(float(distance(np.array(typical)))):
-        return None
-    s = h * h / (1 + h * h)
-    tilted = Distances(d, q * s)
+    distance, (low, high), s = log_distance(d, q, n), _range(n, k), h * h / (1 + h * h)
+    v = np.linspace(low, high, KNOTS)
+    x = logit(Distances(d, q * s), np.exp(distance(v)) / s)
+    log_mu = log_moment(d, q, h) + log_expit(-x) - log_expit(-v)
+    # Moments of W/mu - 1 over r^2 > t, as integrals over F; W/mu is of the order of N at t.
+    offset, weight = _panels(ENDS[1] - low)
+    u = v[:, None] + offset
+    w = np.expm1(-np.exp(distance(u)) / (2 * h * h) - log_mu[:, None])
+    log_density = log_expit(u) + log_expit(-u) + np.log(weight) - log_expit(-v)[:, None]
+    with np.errstate(divide="ignore"):
+        log_w = np.log(np.abs(w))
+    log_variance, log_n = logsumexp(2 * log_w + log_density, axis=1), math.log(n - k)
+    log_scaled = log_w - log_variance[:, None] / 2
+    skewness = np.sum(np.sign(w) * np.exp(3 * log_scaled + log_density - log_n / 2), axis=1)
+    kurtosis = np.sum(np.exp(4 * log_scaled + log_density - log_n), axis=1)
+    curves = (log_mu, log_expit(x), (log_variance - log_n) / 2, skewness, kurtosis)
+    return Remainder((low, high), *(make_interp_spline(v, y, k=5) for y in curves))
 
-    def log_means(v: Array) -> tuple[Array, Array]:
-        """log E[W | r^2 > t] and log F_1."""
-        x = logit(tilted, np.exp(distance(v)) / s)
-        below, above = -np.logaddexp(0, -x), -np.logaddexp(0, x)
-        return log_moment(d, q, h) + above + np.logaddexp(0, v), below
 
-    log_unit = float(log_means(np.array([typical]))[0][0])
-    # Moments of W/c - 1 over r^2 > t, as integrals over F.
-    u = np.arange(low, ENDS[1], FINE)
-    w = np.expm1(np.minimum(-np.exp(distance(u)) / square - log_unit, 170))
-    density = expit(u) * expit(-u)
-    v = np.linspace(low, high, 80)
-    moments = []
-    for power in (2, 3, 4):
-        whole = CubicSpline(u, w**power * density).antiderivative()
-        moments.append((whole(u[-1]) - whole(v)) / expit(-v))
-    log_mean, log_tilted = log_means(v)
-    m = np.expm1(log_mean - log_unit)
-    two, three, four = moments
-    variance = two - m * m
-    third = three - 3 * m * two + 2 * m**3
-    fourth = four - 4 * m * three + 6 * m * m * two - 3 * m**4
-    curves = (log_mean - log_unit, log_tilted, np.log(variance), third / variance)
-    functions = [make_interp_spline(v, y, k=5) for y in (*curves, fourth / variance)]
-    return Remainder(log_unit, (low, high), *functions)
+def _panels(length: float) -> tuple[Array, Array]:
+    """Nodes and weights for integrals over (0, length), finer towards 0."""
+    x, weight = np.polynomial.legendre.leggauss(6)
+    edges = np.concatenate([[0.0], np.geomspace(0.01, 1, 12), np.arange(2, length + 1)])
+    half = np.diff(edges)[:, None] / 2
+    return (edges[:-1, None] + half * (1 + x)).ravel(), (half * weight).ravel()
 
 
 def _range(n: float, k: int) -> tuple[float, float]:
@@ -197,41 +202,34 @@ def draw_weights(rng: np.random.Generator, case: Case, count: int) -> Weights:
     k = drawn_one_by_one(n, case.top)
     u = draw_logits(rng, n, k, count)
     log_w = np.exp(log_distance(d, q, n)(u)) / (-2 * h * h)
-    relative = np.exp(log_w - log_w[0])
-    square = relative * relative
-    sums = np.stack([x.sum(axis=0) for x in (relative, square, square * relative)])
     log_mean = log_moment(d, q, h)
     if k == n:
-        return Weights(log_w, sums, np.expm1(log_w - log_mean).sum(axis=0) / n)
-    excess = np.exp(np.minimum(log_w[0] - log_mean, 700)) / n * sums[0]
-    rest = remainder(d, q, n, h, k)
-    if rest is None:
-        return Weights(log_w, sums, excess - 1)
+        return Weights.of(log_w, np.expm1(log_w - log_mean).sum(axis=0) / n, 0.0, None)
+    rest, others = remainder(d, q, n, h, k), n - k
     at = np.clip(u[-1], *rest.ends)
-    unit = np.exp(np.minimum(rest.log_unit - log_w[0], 700))
-    more, noise = _others(rng, rest, at, n - k, None if case.conditional else log_mean)
-    sums += more * np.stack([unit, unit**2, unit**3])
+    sums, noise = _others(rng, rest, at, others)
+    log_mu, odds = rest.log_mu(at), np.exp(at)
     # n E W is taken off the nearest and off the others, of which it is E W (F - F_1)/(1 - F).
-    odds = np.exp(at)
-    shift = odds - np.exp(rest.log_tilted(at)) * (1 + odds) if case.conditional else 0.0
-    excess += (n - k) / n * shift - k / n + noise * (math.exp(rest.log_unit - log_mean) / n)
-    return Weights(log_w, sums, excess)
+    shift = odds - np.exp(rest.log_tilted(at)) * (1 + odds)
+    if not case.conditional:
+        log_mu, shift = np.full(count, log_mean), np.zeros(count)
+    excess = np.exp(np.minimum(log_w - log_mean, 700)).sum(axis=0) / n - k / n
+    excess += others / n * (shift + noise * np.exp(log_mu - log_mean))
+    return Weights.of(log_w, excess, others * np.exp(log_mu - log_w[0]), sums)
 
 
 def _others(
-    rng: np.random.Generator, rest: Remainder, at: Array, others: float, log_mean: float | None
+    rng: np.random.Generator, rest: Remainder, at: Array, others: float
 ) -> tuple[Array, Array]:
-    """Sums of W, W^2 and W^3 over the others in units of c, and the first less its mean."""
-    mean, variance = np.exp(rest.log_mean(at)), np.exp(rest.log_variance(at))
-    if log_mean is not None:
-        mean = np.full(at.shape, math.exp(log_mean - rest.log_unit))
-    third, fourth = rest.third(at), rest.fourth(at)
-    deviation = np.sqrt(others * variance)
-    noise = deviation * _skewed(rng, third / deviation)
-    means = (mean, variance + mean**2, variance * (third + 3 * mean) + mean**3)
-    slopes = (np.ones_like(mean), third + 2 * mean, fourth + 3 * mean * (third + mean))
-    sums = others * np.stack(means) + np.stack(slopes) * noise
-    return np.maximum(sums, 0), noise
+    """Sums of W, W^2 and W^3 over the others by N mu and its powers; the first less its mean."""
+    deviation, skewness = np.exp(rest.log_deviation(at)), rest.skewness(at)
+    noise = deviation * _skewed(rng, skewness)
+    each, third = 1 / others, skewness * deviation
+    square = deviation**2
+    means = (1.0, each + square, each * (each + 3 * square) + third * square)
+    slopes = (1.0, third + 2 * each, 3 * each * (each + third) + rest.kurtosis(at) * square)
+    pairs = zip(means, slopes, strict=True)
+    return np.stack([np.maximum(mean + slope * noise, 0) for mean, slope in pairs]), noise
 
 
 def _skewed(rng: np.random.Generator, skewness: Array) -> Array:

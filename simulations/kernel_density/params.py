@@ -17,16 +17,18 @@ from simulations.checks import refuse
 
 RULES = ("scott", "silverman", "likelihood")
 """Bandwidths by name."""
-MOST_POINTS = 1e30
+MOST_POINTS = 1e200
 MOST_EXPLICIT = 10_000_000
 """Coordinates of one data set that is drawn explicitly."""
 MOST_LEAVE_ONE_OUT = 8192
 """Points of a data set of which all distances are held."""
+SMALLEST, LARGEST = 1e-6, 1e6
+"""Bandwidths for data of unit variance."""
 LARGEST_DIMENSION = 100_000
 
 OF_LAWS = ("binned", "edges")
 OF_SAMPLER = ("top", "bulk")
-OF_FILES = ("data", "table")
+OF_FILES = ("data", "queries", "whiten", "table")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Params:
     dimension: int = 20
     """Dimension of the data, d."""
     points: float = 1000.0
-    """Number of data points, n; any real number to 1e30 where only order statistics are drawn."""
+    """Number of data points, n; any real number to 1e200 where only order statistics are drawn."""
     bandwidth: float | str = "scott"
     """Bandwidth h of the Gaussian kernel: a number, or scott, silverman or likelihood."""
     q: float = 1.0
@@ -44,8 +46,12 @@ class Params:
     query: Literal["fixed", "random"] = "fixed"
     """The query: of length sqrt(q d), or itself drawn from the density (direct)."""
     data: str | None = None
-    """A user's own points: a file .npy, one point a row."""
-    binned: Literal["log_sum", "excess", "y2", "p1"] = "log_sum"
+    """A user's own points: a file .npy, one point a row; or digits, wine, breast-cancer."""
+    queries: str | None = None
+    """File .npy with queries for --data; without it each point is one, left out of the data."""
+    whiten: bool = False
+    """Take distances in coordinates in which --data has unit covariance."""
+    binned: Annotated[Literal["log_sum", "excess", "y2", "p1"], Parameter(parse=False)] = "log_sum"
     """What is counted in bins, where there are edges."""
     edges: Annotated[tuple[float, ...], Parameter(parse=False)] = ()
     """Edges of the bins."""
@@ -71,11 +77,13 @@ class Params:
         if isinstance(self.bandwidth, str):
             if self.bandwidth not in RULES:
                 raise ValueError(
-                    f'--bandwidth must be a number > 0 or {", ".join(RULES[:-1])} or {RULES[-1]}; '
+                    f"--bandwidth must be a number > 0 or {', '.join(RULES[:-1])} or {RULES[-1]}; "
                     f'got "{self.bandwidth}".'
                 )
-        elif not 1e-6 <= self.bandwidth <= 1e6:
-            raise ValueError(f"--bandwidth must be from 1e-6 to 1e6; got {self.bandwidth}.")
+        elif not (math.isfinite(self.bandwidth) and self.bandwidth > 0):
+            raise ValueError(f"--bandwidth must be a finite number > 0; got {self.bandwidth}.")
+        if self.data is None:
+            refuse(self, "random data", "queries", "whiten")
 
     @property
     def h(self) -> float:
@@ -84,6 +92,10 @@ class Params:
             raise ValueError(
                 f"the bandwidth {self.bandwidth} has not been computed; "
                 "see simulations.kernel_density.prepared."
+            )
+        if not SMALLEST <= self.bandwidth <= LARGEST:
+            raise ValueError(
+                f"--bandwidth must be from {SMALLEST:g} to {LARGEST:g}; got {self.bandwidth}."
             )
         return float(self.bandwidth)
 
@@ -99,8 +111,6 @@ def check_sums(p: Params) -> None:
     """Refuse what has no meaning for sums over order statistics."""
     refuse(p, "sums over order statistics", "query", "own", *OF_FILES)
     _check_sampler(p)
-    if not p.edges:
-        refuse(p, "sums without edges", "binned")
     _ = p.h
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 from dataclasses import replace
@@ -33,16 +32,25 @@ def bandwidth_by(rule: str, d: int, n: float) -> float:
     from theory import kernel_density as theory
 
     if rule == "likelihood":
-        return optimum(d, n).bandwidth.value
+        best = optimum(d, n)
+        if best is None:
+            raise ValueError(
+                f"--bandwidth likelihood: it was not found for {n:g} points in dimension {d}; give "
+                "a number."
+            )
+        return best.bandwidth.value
     return float(theory.scott(d, n) if rule == "scott" else theory.silverman(d, n))
 
 
 @functools.lru_cache
-def optimum(d: int, n: float) -> KLOptimum:
-    """The optimum of the Kullback-Leibler divergence."""
+def optimum(d: int, n: float) -> KLOptimum | None:
+    """The optimum of the Kullback-Leibler divergence, None where the search for it fails."""
     from theory import kernel_density as theory
 
-    return theory.kl_optimum(d, n)
+    try:
+        return theory.kl_optimum(d, n)
+    except (ValueError, RuntimeError):
+        return None
 
 
 def _said(found: Prediction) -> dict[str, float]:
@@ -55,10 +63,7 @@ def sums_predictions(p: Params) -> Said:
     from theory.kernel_density.optimum import query_means
 
     d, n, h = p.dimension, p.points, p.h
-    if p.query == "random":
-        found = query_means(d, n, h)
-    else:
-        found = theory.engine.means(d, n, h, p.q)
+    found = query_means(d, n, h) if p.query == "random" else theory.engine.means(d, n, h, p.q)
     names = ("log_sum", "y2", "y3", "distance")
     said: Said = {name: _said(value) for name, value in zip(names, found, strict=True)}
     scale = math.log(n) + d / 2 * math.log(2 * math.pi * h * h)
@@ -78,7 +83,7 @@ def _limits(d: int, n: float, h: float, q: float) -> dict[str, float]:
     index = float(theory.stable_index(alpha, h, q))
     limits = {
         "log_density": d * float(theory.free_energy(alpha, h, q).value),
-        "log_excess": -d * float(theory.fluctuation_exponent(alpha, h, q)),
+        "log_excess": 0.0 - d * float(theory.fluctuation_exponent(alpha, h, q)),
         "y2": float(theory.share_moment(index, 2)),
         "y3": float(theory.share_moment(index, 3)),
         "index": theory.finite_index(d, n, h, q).index,
@@ -101,14 +106,12 @@ def leave_one_out_predictions(p: Params) -> Said:
     from theory.kernel_density.optimum import kl_divergence, query_means
 
     d, n = p.dimension, p.size - 1
-    best = optimum(d, n)
-    said: Said = {
-        "bandwidth": {"limit": best.bandwidth.value},
-        "kl": {"limit": best.divergence.value},
-        "y2": {"limit": query_means(d, n, best.bandwidth.value).y2.value},
-    }
-    with contextlib.suppress(ValueError):
-        said["kl_scott"] = _said(kl_divergence(d, n, float(theory.scott(d, p.size))))
+    said: Said = {"bandwidth": {}, "kl": {}, "y2": {}}
+    if best := optimum(d, n):
+        said["bandwidth"]["limit"] = best.bandwidth.value
+        said["kl"]["limit"] = best.divergence.value
+        said["y2"]["limit"] = query_means(d, n, best.bandwidth.value).y2.value
+    said["kl_scott"] = _said(kl_divergence(d, n, float(theory.scott(d, p.size))))
     limit = theory.kl_limit(math.log(p.size) / d)
     said["bandwidth"]["asymptotic"] = float(limit.bandwidth)
     said["kl"]["asymptotic"] = d * float(limit.risk)
