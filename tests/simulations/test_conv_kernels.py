@@ -7,7 +7,6 @@ random seed, as far as means are normal.
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
 import sys
@@ -22,11 +21,13 @@ from simulations import cli, core
 from simulations.conv_kernels import EIGENVALUE, LEARNING, NETWORK, Params, curve, experiments
 from simulations.core import Estimate, Experiment, Job
 from simulations.engines import local
+from tests.simulations import commands
 from tests.simulations.commands import mistake
 
 core.setup()
 
 MODULE = "simulations.conv_kernels"
+printed = functools.partial(commands.printed, MODULE)
 SEED = int(os.environ.get("DEEPVERDICT_SEED", "6"))
 Z = stats.norm.isf(0.5e-6 / 100)
 """Two-sided 1e-6 for a hundred normal statistics together: 5.7."""
@@ -267,12 +268,6 @@ def test_refused(message: str) -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-def printed(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
-    assert cli.main(MODULE, ["--json", *map(str, words)]) == 0
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
 
 
 def test_curve(capsys: pytest.CaptureFixture[str], folder: None) -> None:

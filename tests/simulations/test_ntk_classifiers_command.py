@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import math
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from scipy.stats import norm
 
 from simulations import cli, core
+from tests.simulations import commands
 from tests.simulations.commands import mistake, run
 from theory.ntk_classifiers import bayes_risk, depth_needed
 
 core.setup()
 
 MODULE = "simulations.ntk_classifiers"
+printed = functools.partial(commands.printed, MODULE)
 Z = norm.isf(0.5e-6 / 50)
 """Two-sided 1e-6 for fifty normal statistics together: 5.6."""
 SMALL = ("--points", 60, "--test", 20, "--samples", 40)
@@ -33,14 +34,6 @@ def even(x): return np.cos(x) - np.exp(-0.5)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-def printed(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
-    assert cli.main(MODULE, [*map(str, words), "--json"]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    found: dict[str, Any] = json.loads(said.out)
-    return found
 
 
 # --- what an activation becomes -------------------------------------------------------------------
