@@ -10,7 +10,7 @@ from simulations.conv_kernels.params import Params
 
 Said = dict[str, dict[str, Any]]
 
-GRIDS = {1: 16384, 2: 2048, 3: 192, 4: 64}
+GRIDS = {1: 65536, 2: 2048, 3: 192, 4: 64}
 """Points a circle at which spectra are computed, by the number of patches."""
 TRUSTED = 0.1
 """Largest share of the grid's edge in the learning curve; see `theory.conv_kernels`."""

@@ -63,7 +63,8 @@ def slope_of_curve(params: Sequence[Params], results: Sequence[Result]) -> Deriv
     words = (
         f"Student {p.student}, teacher {p.teacher} of level {level}: error ~ n^-{beta:.4g}; "
         f"n^-{above:.4g} if the dimension of the whole input ruled, n^-{below:.4g} for a student "
-        "that knew the patch.  At such n slopes are off the limit by about 0.1."
+        "that knew the patch.  At such n slopes are off the limit: by about 0.1 on few patches, "
+        "more on many."
     )
     if p.ridge:
         words = "With a ridge there is no prediction of the slope."
