@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from simulations.store import Store
 
-SUBJECTS = ("depth_limit", "commutation", "selu")
+SUBJECTS = ("depth_limit", "commutation", "selu", "ntk_classifiers", "conv_kernels")
 """Modules of this package, each with a tuple FIGURES; imported when first needed."""
 
 Results: TypeAlias = Mapping[Job, Result]

@@ -12,6 +12,8 @@ from paper_checks.verdict import Verdict as Verdict
 from simulations.core import Estimate, Experiment, Job, Law, Result
 
 Level: TypeAlias = Literal["quick", "full"]
+BOTH: tuple[Level, ...] = ("quick", "full")
+FULL: tuple[Level, ...] = ("full",)
 Provenance: TypeAlias = Literal["confirmed-in-source", "recalled", "derived"]
 Kind: TypeAlias = Literal["theorem", "formula", "finding", "definition"]
 Method: TypeAlias = Literal["symbolic", "exact", "interval", "monte-carlo"]

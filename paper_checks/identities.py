@@ -1,15 +1,41 @@
-"""Cases that are proved by computer algebra, with one constant of the statement left open."""
+"""Cases about identities: numbers that agree, and formulas proved by computer algebra."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from paper_checks.core import Case, Computed
-from paper_checks.rules import proof
+from paper_checks.core import BOTH, Case, Computed, Level
+from paper_checks.rules import identity, proof
 from paper_checks.symbolic import equal
 from paper_checks.verdict import Checked, Verdict
+
+
+def agree(
+    label: str,
+    observed: Callable[[], Any],
+    predicted: Any,
+    tolerance: float,
+    wrong: Mapping[str, Any],
+    levels: tuple[Level, ...] = BOTH,
+) -> Case:
+    """Numbers computed in two ways, or computed and published, within a tolerance.
+
+    The prediction and the mutants are numbers or functions without arguments.
+    """
+    return Case(
+        label=label,
+        observe=Computed(observed),
+        predict=_called(predicted),
+        rule=identity(tolerance),
+        mutants={name: _called(value) for name, value in wrong.items()},
+        levels=levels,
+    )
+
+
+def _called(value: Any) -> Callable[[], Any]:
+    return value if callable(value) else lambda: value
 
 
 class Identity(NamedTuple):

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from paper_checks.core import Claim, Level
 
-SUBJECTS = ("depth_limit", "commutation", "selu")
+SUBJECTS = ("depth_limit", "commutation", "selu", "ntk_classifiers", "conv_kernels")
 """Modules of this package, each with a tuple CLAIMS; imported when first needed."""
 
 

@@ -52,6 +52,14 @@ def read_matrix(option: str, path: str, rows: str, at_most: int | None = None) -
 
     Raises ValueError, in one line, for a file that cannot be read or holds anything else.
     """
+    return checked_matrix(option, path, rows, read_array(option, path), at_most)
+
+
+def read_array(option: str, path: str) -> Array:
+    """The array in a .npy file, of any shape and kind but Python objects.
+
+    Raises ValueError, in one line, for a file that cannot be read or holds anything else.
+    """
     try:
         with warnings.catch_warnings(action="ignore"):  # it was written by Python 2
             x = np.load(Path(path), mmap_mode="r", allow_pickle=False)
@@ -65,6 +73,13 @@ def read_matrix(option: str, path: str, rows: str, at_most: int | None = None) -
         ) from None
     if not isinstance(x, np.ndarray):
         raise ValueError(f"{option}: {path} holds several arrays; write one with numpy.save.")
+    return x
+
+
+def checked_matrix(
+    option: str, path: str, rows: str, x: Array, at_most: int | None = None
+) -> Array:
+    """The array as float64, once it has been found to be a matrix of finite real numbers."""
     if x.dtype.kind not in "fiu":
         raise ValueError(f"{option}: {path} holds {x.dtype}, not real numbers.")
     if x.ndim != 2 or 0 in x.shape:

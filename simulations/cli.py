@@ -206,7 +206,7 @@ def _app(module: str, words: Sequence[str]) -> App:
         *,
         quantity: Annotated[kinds, several] = first,
         params: Annotated[params_type, Parameter(name="*")] = None,
-        samples: int = twins[first].samples,
+        samples: int | None = None,
         sweep: Annotated[list[str] | None, Parameter(negative=())] = None,
         seed: int = 1,
         workers: int = 1,
@@ -224,7 +224,7 @@ def _app(module: str, words: Sequence[str]) -> App:
         quantity:
             What to measure.
         samples:
-            Number of independent networks.
+            Number of independent networks, or data sets; each quantity has a default of its own.
         sweep:
             "parameter=value,value,...": a run for each; repeat for every combination.
         seed:
@@ -254,7 +254,8 @@ def _app(module: str, words: Sequence[str]) -> App:
         compute = engine(workers, dask)
         core.check_seed(seed)
         runs = plan(twin, params, sweep or [], words)
-        jobs = [Job(twin.experiment(p), p, samples) for p in runs.params]
+        number = twin.samples if samples is None else samples
+        jobs = [Job(twin.experiment(p), p, number) for p in runs.params]
         store = open_store(out, resume or [])
         begin = time.perf_counter()
         with progress_bar(jobs[0].experiment.name) as progress:

@@ -8,6 +8,7 @@ storage and of retry; its full size is fixed by the parameters, only the last on
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -23,6 +24,8 @@ from simulations.accumulators import Block as Block
 if TYPE_CHECKING:
     import jax
     from matplotlib.figure import Figure
+
+    from simulations.sweeps import Plan
 
 Params: TypeAlias = Any
 """A frozen dataclass of everything that changes the numbers drawn, and nothing else."""
@@ -168,7 +171,8 @@ class Twin:
     it, or always; survey_table(params, results): their table, header first; derived(params,
     results): what follows from them together.
     report(params, result): more to say of a run; picture(params, result, predictions): the figure
-    of a single run, for one that has a better one than estimates in rows.
+    of a single run, for one that has a better one than estimates in rows; sweep_picture(plan,
+    results, predictions): that of several, for one that shows more than the headline.
     """
 
     experiment: Callable[[Params], Experiment]
@@ -187,6 +191,9 @@ class Twin:
     picture: Callable[[Params, Result, dict[str, dict[str, Any]]], Figure | None] = (
         lambda params, result, predictions: None
     )
+    sweep_picture: Callable[
+        [Plan, Sequence[Result], Sequence[dict[str, dict[str, Any]]]], Figure | None
+    ] = lambda plan, results, predictions: None
 
     def headline_of(self, results: Sequence[Result]) -> str:
         """The headline, or the first estimate where some of the runs do not have it."""
@@ -243,6 +250,18 @@ def setup() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
+
+
+@functools.cache
+def one_thread() -> None:
+    """Let this process's BLAS use one thread from now on.
+
+    The last bits of a factorisation depend on the number of threads; those of a run must not.
+    """
+    import scipy.linalg  # noqa: F401  # its BLAS must be loaded to be limited
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+
+    threadpool_limits(1)
 
 
 def block_key(seed: int, name: str, index: int) -> jax.Array:

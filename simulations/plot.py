@@ -33,7 +33,10 @@ def draw(
     """
     import matplotlib
 
-    own = None if plan.over else twin.picture(plan.params[0], results[0], predictions[0])
+    if plan.over:
+        own = twin.sweep_picture(plan, results, predictions)
+    else:
+        own = twin.picture(plan.params[0], results[0], predictions[0])
     figure = own or _figure(plan, results, predictions, twin)
     with matplotlib.rc_context({"svg.hashsalt": twin.experiment(plan.params[0]).name}):
         date = {".svg": "Date", ".pdf": "CreationDate"}.get(path.suffix)

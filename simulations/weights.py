@@ -139,7 +139,7 @@ def _npz(path: str) -> dict[str, Array]:
                 )
             for member in members:
                 with archive.open(member) as file:
-                    found[member.filename.removesuffix(".npy")] = _npy(file, member)
+                    found[member.filename.removesuffix(".npy")] = read_member(file, member)
     except OverflowError as error:
         raise _mistake(path, str(error)) from None
     except UNSOUND as error:
@@ -147,8 +147,11 @@ def _npz(path: str) -> dict[str, Array]:
     return found
 
 
-def _npy(file: IO[bytes], member: zipfile.ZipInfo) -> Array:
-    """The array of one member, once its header has been found to promise no more than is there."""
+def read_member(file: IO[bytes], member: zipfile.ZipInfo, kinds: str = "f") -> Array:
+    """The array of one member, once its header has been found to promise no more than is there.
+
+    Raises ValueError for another `numpy.dtype.kind`, and any of UNSOUND for a damaged file.
+    """
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -158,7 +161,7 @@ def _npy(file: IO[bytes], member: zipfile.ZipInfo) -> Array:
         raise ValueError(f"{member.filename} has an unknown format")
     with warnings.catch_warnings(action="ignore"):  # it was written by Python 2
         shape, fortran, dtype = readers[version](file)
-    if dtype.kind != "f":
+    if dtype.kind not in kinds:
         kind = "Python objects" if dtype.hasobject else str(dtype)
         raise ValueError(f"{member.filename} holds {kind}")
     bytes_needed = math.prod(shape) * dtype.itemsize

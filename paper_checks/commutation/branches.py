@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from paper_checks.commutation.observe import C0, DEPTH, kernel, wide
-from paper_checks.core import Case, Claim, Level, Measured, Verdict
+from paper_checks.core import BOTH, FULL, Case, Claim, Measured, Verdict
 from paper_checks.identities import proved
 from paper_checks.rules import mean_within
 from theory import commutation as theory
@@ -16,8 +16,6 @@ from theory.commutation import symbolic
 
 AA, AB = 0, 2
 INDEX = {"q_aa": AA, "q_ab": AB}
-FULL: tuple[Level, ...] = ("full",)
-BOTH: tuple[Level, ...] = ("quick", "full")
 
 
 def _with_gamma(gamma: float, depth: int) -> float:

@@ -7,15 +7,8 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from paper_checks.commutation.observe import (
-    C0,
-    DEPTH,
-    at_depth,
-    kernel,
-    standard,
-    wide,
-)
-from paper_checks.core import Case, Claim, Computed, Level, Verdict
+from paper_checks.commutation.observe import C0, DEPTH, at_depth, kernel, standard, wide
+from paper_checks.core import BOTH, FULL, Case, Claim, Computed, Verdict
 from paper_checks.identities import proved
 from paper_checks.rules import identity, mean_within
 from theory import commutation as theory
@@ -23,8 +16,6 @@ from theory.commutation import symbolic
 
 AA, AB = 0, 2
 INDEX = {"q_aa": AA, "q_ab": AB}
-FULL: tuple[Level, ...] = ("full",)
-BOTH: tuple[Level, ...] = ("quick", "full")
 
 
 # --- C1 -----------------------------------------------------------------------------------------

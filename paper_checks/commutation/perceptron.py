@@ -11,16 +11,13 @@ import numpy as np
 from scipy.stats import norm
 
 from paper_checks.commutation.observe import kernel, standard_at
-from paper_checks.core import Case, Claim, Computed, Level, Measured, Verdict
+from paper_checks.core import BOTH, FULL, Case, Claim, Computed, Measured, Verdict
 from paper_checks.identities import proved
 from paper_checks.laws import law_within
 from paper_checks.observing import weighted
 from paper_checks.rules import identity, mean_within
 from theory import commutation as theory
 from theory.commutation import symbolic
-
-FULL: tuple[Level, ...] = ("full",)
-BOTH: tuple[Level, ...] = ("quick", "full")
 
 EDGES = tuple(float(x) for x in -2.5 + 2.3 * norm.ppf(np.arange(1, 64) / 64))
 RUNS: dict[tuple[int, int], dict[str, Any]] = {

@@ -9,15 +9,13 @@ from functools import partial
 import numpy as np
 
 from paper_checks.commutation.observe import C0, kernel
-from paper_checks.core import Case, Claim, Computed, Level, Measured, Verdict
+from paper_checks.core import FULL, Case, Claim, Computed, Level, Measured, Verdict
 from paper_checks.estimates import combine
 from paper_checks.identities import proved
 from paper_checks.rules import identity, mean_within
 from simulations.core import Estimate, Law, Result
 from theory import commutation as theory
 from theory.commutation import symbolic
-
-FULL: tuple[Level, ...] = ("full",)
 
 BINS = 200
 EDGES = tuple(2 * i / BINS - 1 for i in range(1, BINS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from paper_checks.core import Case, Claim, Level, Verdict
+from paper_checks.core import BOTH, FULL, Case, Claim, Verdict
 from paper_checks.depth_limit.observe import MILLION, rate
 from paper_checks.identities import proved
 from paper_checks.rules import mean_within, ordered
@@ -17,9 +17,6 @@ RATIO = "log_ratio_martingale_limit"
 EARLY: dict[str, Any] = {"layers": 1600, "quick": 600_000, "full": 2 * MILLION}
 """Runs to T = 0.01: at width 3 and slopes 0.1 and 0.3 the mean rate there differs from that at time
 0 by less than 1e-4, by the Galerkin method."""
-
-FULL: tuple[Level, ...] = ("full",)
-BOTH: tuple[Level, ...] = ("quick", "full")
 
 
 def early(width: int, activation: str, mutants: dict[str, Any], levels: Any = BOTH) -> Case:

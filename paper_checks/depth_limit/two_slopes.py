@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from paper_checks.core import Case, Claim, Computed, Verdict
+from paper_checks.core import BOTH, FULL, Case, Claim, Computed, Verdict
 from paper_checks.depth_limit.active_count import LONG
 from paper_checks.depth_limit.observe import MILLION, network, rate
-from paper_checks.depth_limit.smooth import BOTH, FULL, RATIO, early, sign_at_zero
+from paper_checks.depth_limit.smooth import RATIO, early, sign_at_zero
 from paper_checks.identities import proved
 from paper_checks.rules import at_least, at_most, identity, mean_within, ordered
 from theory import depth_limit as theory

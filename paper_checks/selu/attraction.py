@@ -6,8 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from paper_checks.core import Claim, Verdict
-from paper_checks.selu.observe import FULL, WIDER, agree, holds
+from paper_checks.core import FULL, Claim, Verdict
+from paper_checks.identities import agree
+from paper_checks.selu.observe import WIDER, holds
 from theory import selu as theory
 
 PRINTED = {

@@ -13,8 +13,9 @@ from scipy.special import gammainc, gammaincc, gammaln, xlogy
 from scipy.stats import binom
 
 from paper_checks.core import Case, Claim, Verdict
+from paper_checks.identities import agree
 from paper_checks.rules import mean_within
-from paper_checks.selu.observe import MILLION, agree, sampled
+from paper_checks.selu.observe import MILLION, sampled
 from simulations.selu import CLT
 from theory import selu as theory
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from paper_checks.core import Claim, Verdict
-from paper_checks.identities import proved
+from paper_checks.core import FULL, Claim, Verdict
+from paper_checks.identities import agree, proved
 from paper_checks.selu import symbolic
-from paper_checks.selu.observe import FULL, agree, holds
+from paper_checks.selu.observe import holds
 from theory import selu as theory
 
 TARGETS = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from paper_checks.core import Case, Claim, Level, Verdict
-from paper_checks.identities import proved
+from paper_checks.core import BOTH, FULL, Case, Claim, Level, Verdict
+from paper_checks.identities import agree, proved
 from paper_checks.rules import mean_within
 from paper_checks.selu import symbolic
-from paper_checks.selu.observe import BOTH, FULL, MILLION, agree, holds, sampled
+from paper_checks.selu.observe import MILLION, holds, sampled
 from simulations.selu import NEURON
 from theory import selu as theory
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from paper_checks.core import Case, Claim, Level, Measured, Verdict
+from paper_checks.core import BOTH, FULL, Case, Claim, Level, Measured, Verdict
+from paper_checks.identities import agree
 from paper_checks.rules import Rule, mean_within
-from paper_checks.selu.observe import BOTH, FULL, MILLION, agree, sampled
+from paper_checks.selu.observe import MILLION, sampled
 from simulations.selu import PATHS
 from theory import gaussian
 from theory import selu as theory

@@ -7,7 +7,8 @@ from decimal import Decimal
 import numpy as np
 
 from paper_checks.core import Case, Claim, Verdict
-from paper_checks.selu.observe import agree, holds
+from paper_checks.identities import agree
+from paper_checks.selu.observe import holds
 from theory import selu as theory
 
 CORNERS = tuple((omega, tau) for omega in (-0.1, 0.1) for tau in (0.95, 1.1))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paper_checks.core import Claim, Verdict
-from paper_checks.selu.observe import FULL, holds
+from paper_checks.core import FULL, Claim, Verdict
+from paper_checks.selu.observe import holds
 
 START = {"mu": "-1.25 1.25", "nu": "0.02 16"}
 TARGET = {

@@ -9,9 +9,10 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from paper_checks.core import Case, Claim, Level, Verdict
+from paper_checks.core import BOTH, FULL, Case, Claim, Level, Verdict
+from paper_checks.identities import agree
 from paper_checks.rules import mean_within
-from paper_checks.selu.observe import BOTH, FULL, MILLION, agree, sampled
+from paper_checks.selu.observe import MILLION, sampled
 from simulations.selu import INITIALISATION
 from theory import selu as theory
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from paper_checks.core import Case, Claim, Computed, Verdict
-from paper_checks.identities import proved
+from paper_checks.core import BOTH, FULL, Case, Claim, Computed, Verdict
+from paper_checks.identities import agree, proved
 from paper_checks.rules import mean_within, proof
 from paper_checks.selu import symbolic
-from paper_checks.selu.observe import BOTH, FULL, MILLION, agree, sampled
+from paper_checks.selu.observe import MILLION, sampled
 from paper_checks.verdict import Checked
 from simulations.selu import NEURON
 from theory import selu as theory

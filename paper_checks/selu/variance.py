@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from paper_checks.core import Claim, Verdict
-from paper_checks.selu.observe import FULL, WIDER, agree, holds
+from paper_checks.core import FULL, Claim, Verdict
+from paper_checks.identities import agree
+from paper_checks.selu.observe import WIDER, holds
 from theory import selu as theory
 
 STEP = {"mu": "-1 1", "nu": "3 16", "tau": WIDER}

@@ -7,14 +7,22 @@ from typing import Any
 
 import pytest
 
-from figures import commutation, depth_limit, selu, style
+from figures import commutation, conv_kernels, depth_limit, ntk_classifiers, selu, style
 from figures.core import SUBJECTS, Drawing
-from tests.figures import results_commutation, results_depth_limit, results_selu
+from tests.figures import (
+    results_commutation,
+    results_conv_kernels,
+    results_depth_limit,
+    results_ntk_classifiers,
+    results_selu,
+)
 
 RESULTS = {
     "depth_limit": (depth_limit.FIGURES, results_depth_limit.made_up),
     "commutation": (commutation.FIGURES, results_commutation.made_up),
     "selu": (selu.FIGURES, results_selu.made_up),
+    "ntk_classifiers": (ntk_classifiers.FIGURES, results_ntk_classifiers.made_up),
+    "conv_kernels": (conv_kernels.FIGURES, results_conv_kernels.made_up),
 }
 EVERY = [
     pytest.param(drawing, made_up, id=f"{subject} {drawing.name}")

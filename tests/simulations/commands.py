@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,15 @@ def mistake(capsys: pytest.CaptureFixture[str], *words: Any, module: str = TWIN)
     assert said.err.endswith("\n")
     assert sorted(Path.cwd().rglob("*")) == before
     return said.err.strip()
+
+
+def printed(module: str, capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
+    """The JSON object that a command prints, and nothing else."""
+    assert cli.main(module, [*map(str, words), "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    found: dict[str, Any] = json.loads(said.out)
+    return found
 
 
 def environment() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import math
 import sys
 from pathlib import Path
@@ -14,12 +14,14 @@ from scipy.stats import norm
 
 from simulations import cli, core
 from simulations.weights import read_layers
+from tests.simulations import commands
 from tests.simulations.commands import ROOT, mistake, run
 from theory.selu import given_weights
 
 core.setup()
 
 MODULE = "simulations.selu"
+printed = functools.partial(commands.printed, MODULE)
 DIGITS = str(ROOT / "examples" / "selu_digits.safetensors")
 INPUTS = str(ROOT / "examples" / "selu_digits_inputs.npy")
 Z = norm.isf(0.5e-6 / 50)
@@ -32,14 +34,6 @@ RNG = np.random.default_rng(8)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-def printed(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
-    assert cli.main(MODULE, [*map(str, words), "--json"]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    found: dict[str, Any] = json.loads(said.out)
-    return found
 
 
 def assert_predicted(found: dict[str, Any], *names: str) -> None:

@@ -171,6 +171,8 @@ class Angular:
     """Chebyshev coefficients of D'(cos theta), in 2 theta/pi - 1."""
     mean_prime: Array
     """The same of F(theta) = psi/(1 - cos theta), the mean of D' over [cos theta, 1]."""
+    power: int = 1
+    """D'(1) - D'(cos theta) ~ theta^power: 1 where phi' jumps, else 2."""
 
     def value(self, x: Array) -> Array:
         """D(x)."""
@@ -193,8 +195,11 @@ class Angular:
         return _chebyshev(self.prime, angle(delta))
 
     def slope_gap(self, delta: Array) -> Array:
-        """D'(1) - D'(1 - delta)."""
-        return self.slope_near(np.zeros_like(delta)) - self.slope_near(delta)
+        """D'(1) - D'(1 - delta); a power of theta below angles where the difference cancels."""
+        theta, start = angle(delta), 1e-6 if self.power == 1 else 1e-5
+        ends = (_chebyshev(self.prime, t) for t in (np.zeros_like(theta), np.maximum(theta, start)))
+        top, near = ends
+        return np.asarray((top - near) * np.minimum(theta / start, 1.0) ** self.power)
 
 
 def angular(act: Activation, low: tuple[float, ...], square: float) -> Angular:

@@ -18,7 +18,7 @@ count as 0 in D, and `mean` and `slope` keep what was computed; `regime` warns.
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,9 @@ from theory.activations import Activation, Elementwise, activation
 from theory.ntk_classifiers._forms import LOW_DEGREE, Array, Form, Homogeneous, Series, angular
 
 UNCERTAIN = 1e-12
-_DEGREES = (60, 200, 800)
+_DEGREES = (60, 200, 800, 3200)
+_NEGLIGIBLE = 1e-19
+"""Share of k a_k^2 in B' below which the series ends: what is left out is below rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,11 +225,11 @@ def _by_quadrature(act: Activation, root: float) -> Dual:
     for degree in _DEGREES:
         a = _without_parity(act, gaussian.hermite_coefficients(act, degree) / root)
         weights = np.arange(degree + 1) * a**2
-        if weights[-degree // 5 :].max() <= 1e-20 * weights.max():
+        if weights[-degree // 5 :].max() <= _NEGLIGIBLE * weights.max():
             break
     else:
         return _kinked(act, a, root)
-    c = _certain(a)[: int(np.flatnonzero(weights > 1e-20 * weights.max())[-1]) + 1]
+    c = _certain(a)[: int(np.flatnonzero(weights > _NEGLIGIBLE * weights.max())[-1]) + 1]
     return _of_coefficients(act.name, c / math.fsum(c), float(a[0]), float(a[1]))
 
 
@@ -243,6 +245,7 @@ def _kinked(act: Activation, a: Array, root: float) -> Dual:
     form = angular(act, low, root**2)
     steps = form.slope_gap(np.array([1e-8, 4e-8]))  # theta = 1.4e-4, twice as much
     kink = abs(steps[1] - 2 * steps[0]) < abs(steps[1] - 4 * steps[0])
+    form = replace(form, power=1 if kink else 2)
     return Dual(act.name, form, low, float(a[0]), float(a[1]), chaos, smooth=not kink)
 
 

@@ -80,18 +80,37 @@ def koenigs_kernel(activation: Spec) -> Callable[[Array], Array]:
     r = np.append(np.exp(logs[:-1]), 1.0)  # at the last, r = sqrt(2), h/x is h'(0) = 1
     smooth = koenigs(d, r, log=True) - _log_correlation(r)
     smooth[-1] = 0.0
-    spline = CubicSpline(logs, smooth + alpha * logs)
+    table = _uniform_spline(logs, smooth + alpha * logs)
     period = math.log(d.chaos) / 2
 
     def log_kernel(distances: Array) -> Array:
         r = inside(distances, 0.0, math.sqrt(2) * (1 + 1e-12), "distances r")
         with np.errstate(divide="ignore"):
             log_r, log_x = np.log(np.maximum(r, 1e-300)), _log_correlation(r)
-        # one period down in log r is one layer: R is periodic to O(r^2) there
-        place = np.where(log_r < bottom, bottom + np.mod(log_r - bottom, period), log_r)
-        return np.asarray(np.where(r > 0, spline(place) - alpha * log_r + log_x, math.inf))
+        place, below = log_r, log_r < bottom
+        if below.any():
+            # one period down in log r is one layer: R is periodic to O(r^2) there
+            place = np.where(below, bottom + np.mod(log_r - bottom, period), log_r)
+        values = table(place) - alpha * log_r + log_x
+        return np.asarray(np.where(r > 0, values, math.inf)) if below.any() else values
 
     return log_kernel
+
+
+def _uniform_spline(x: Array, y: Array) -> Callable[[Array], Array]:
+    """The cubic spline through equispaced points; their spacing gives the piece, not a search."""
+    pieces, scale = CubicSpline(x, y).c, (x.size - 1) / (x[-1] - x[0])
+
+    def spline(at: Array) -> Array:
+        index = np.clip(((at - x[0]) * scale).astype(np.intp), 0, x.size - 2)
+        rest = at - x[index]
+        values = pieces[0][index]
+        for row in pieces[1:]:
+            values *= rest
+            values += row[index]
+        return np.asarray(values)
+
+    return spline
 
 
 def ntk_offset(activation: Spec, r: Any) -> Any:

@@ -12,6 +12,8 @@ B' < 1   Sigma_L = 1 - B'^L g + ..., g(delta) = lim psi^L(delta)/B'^L: all of K_
              f(x) = b - sum_i w_i g(x, x_i),    [-G 1; 1^T 0] [w; b] = [y; 0],
 
          which keeps every training label (derived; the NTK is O(1/L) away, the NNGP O(B'^L)).
+         Where phi' jumps, D'(1) - D'(1 - delta) ~ delta^(1/2) and K_L(1) - K_L ~ B'^(L/2) g^(1/2):
+         the NTK has g^(1/2) in place of g, and is O(B'^(L/2)) away (derived).
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +24,7 @@ from theory._checks import nonnegative
 from theory.ntk_classifiers._forms import Array
 from theory.ntk_classifiers.dual import Dual, Spec, dual, inside
 from theory.ntk_classifiers.labels import signed_labels
-from theory.ntk_classifiers.recursions import NEAR, distances
+from theory.ntk_classifiers.recursions import NEAR, distances, tangent_kind
 
 CRITICAL = 1e-12
 """B' this close to 1 counts as 1."""
@@ -98,9 +100,13 @@ def drift(activation: Spec, r: Any) -> Any:
     return float(values[0]) if np.ndim(r) == 0 else values.reshape(np.shape(r))
 
 
-def kriging(activation: Spec, train: Any, labels: Any, test: Any) -> Array:
-    """The ridgeless limit for B' < 1 at the rows of `test`; train and test on the unit sphere."""
+def kriging(activation: Spec, train: Any, labels: Any, test: Any, *, kind: str = "nngp") -> Array:
+    """The ridgeless limit for B' < 1 at the rows of `test`; train and test on the unit sphere.
+
+    `kind`, "nngp" or "ntk", matters where phi' jumps.
+    """
     d = _contracting(activation)
+    power = 0.5 if tangent_kind(kind) and not d.smooth else 1.0
     y = signed_labels(labels)
     between = distances(train)
     if len(between) != y.size:
@@ -108,10 +114,10 @@ def kriging(activation: Spec, train: Any, labels: Any, test: Any) -> Array:
     refuse_duplicates(between)
     n = y.size
     system = np.ones((n + 1, n + 1))
-    system[:n, :n] = -drift(d, between)
+    system[:n, :n] = -(drift(d, between) ** power)
     system[n, n] = 0.0
     solution = np.linalg.solve(system, np.append(y, 0.0))
-    return np.asarray(solution[n] - drift(d, distances(test, train)) @ solution[:n])
+    return np.asarray(solution[n] - drift(d, distances(test, train)) ** power @ solution[:n])
 
 
 def refuse_duplicates(between: Array) -> None:
