@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from simulations.store import Store
 
-SUBJECTS = ("depth_limit", "commutation", "selu", "ntk_classifiers", "conv_kernels")
+SUBJECTS = (
+    "depth_limit",
+    "commutation",
+    "selu",
+    "ntk_classifiers",
+    "conv_kernels",
+    "kernel_density",
+)
 """Modules of this package, each with a tuple FIGURES; imported when first needed."""
 
 Results: TypeAlias = Mapping[Job, Result]

@@ -16,7 +16,14 @@ from types import ModuleType
 
 from paper_checks.core import Claim, Level
 
-SUBJECTS = ("depth_limit", "commutation", "selu", "ntk_classifiers", "conv_kernels")
+SUBJECTS = (
+    "depth_limit",
+    "commutation",
+    "selu",
+    "ntk_classifiers",
+    "conv_kernels",
+    "kernel_density",
+)
 """Modules of this package, each with a tuple CLAIMS; imported when first needed."""
 
 

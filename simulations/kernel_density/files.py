@@ -10,16 +10,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
-import warnings
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
-from simulations.arrays import Array, Held
+from simulations.arrays import Array, Held, read_array
 
 NAMED = {"digits": "load_digits", "wine": "load_wine", "breast-cancer": "load_breast_cancer"}
 """Data sets of scikit-learn."""
@@ -77,24 +74,6 @@ def read_points(option: str, word: str, rows: str = "points") -> Held:
     if x.nbytes > HELD_BYTES:
         return Mapped(str(Path(word).resolve()), source=word)
     return Held([np.array(x)], source=word)
-
-
-def read_array(option: str, path: str) -> Array:
-    """The array in a .npy file, mapped into memory; never an object that would be unpickled."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # it was written by Python 2
-            x = np.load(Path(path), mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise ValueError(f"{option}: cannot read {path}: {error.strerror or error}.") from None
-    except (ValueError, EOFError, TokenError, OverflowError, zipfile.BadZipFile) as error:
-        objects = "Object arrays" in str(error) or "Python objects" in str(error)
-        what = "an array of Python objects" if objects else "not a .npy file"
-        raise ValueError(
-            f"{option}: {path} is {what}; write it with numpy.save from an array of numbers."
-        ) from None
-    if not isinstance(x, np.ndarray):
-        raise ValueError(f"{option}: {path} holds several arrays; write one with numpy.save.")
-    return x
 
 
 def blocks(table: Held, most: int | None = None) -> Iterator[tuple[int, Array]]:

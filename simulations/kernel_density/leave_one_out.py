@@ -50,6 +50,10 @@ class At(NamedTuple):
 class Pairs:
     """All squared distances of a data set."""
 
+    # `evaluate.kernel_sums` gives the same sums in bounded memory, but computes the distances anew
+    # at each bandwidth: ten times slower at 200 points in dimension 5, twice at 1000 in 40.  The
+    # product form is safe here: the points are standard normal and h is not small against them.
+
     def __init__(self, x: Array, own: bool = False) -> None:
         self.n, self.d = x.shape
         norms = np.einsum("ij,ij->i", x, x)

@@ -7,12 +7,21 @@ from typing import Any
 
 import pytest
 
-from figures import commutation, conv_kernels, depth_limit, ntk_classifiers, selu, style
+from figures import (
+    commutation,
+    conv_kernels,
+    depth_limit,
+    kernel_density,
+    ntk_classifiers,
+    selu,
+    style,
+)
 from figures.core import SUBJECTS, Drawing
 from tests.figures import (
     results_commutation,
     results_conv_kernels,
     results_depth_limit,
+    results_kernel_density,
     results_ntk_classifiers,
     results_selu,
 )
@@ -23,6 +32,7 @@ RESULTS = {
     "selu": (selu.FIGURES, results_selu.made_up),
     "ntk_classifiers": (ntk_classifiers.FIGURES, results_ntk_classifiers.made_up),
     "conv_kernels": (conv_kernels.FIGURES, results_conv_kernels.made_up),
+    "kernel_density": (kernel_density.FIGURES, results_kernel_density.made_up),
 }
 EVERY = [
     pytest.param(drawing, made_up, id=f"{subject} {drawing.name}")

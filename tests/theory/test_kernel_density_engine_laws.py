@@ -192,6 +192,20 @@ def test_optima_of_the_sheet(d, n, bandwidth, divergence):
         assert abs(h - 0.7419) > 0.1
 
 
+def test_optimum_below_rounding_says_so():
+    with pytest.raises(ValueError, match=r"optimum for n = 1e\+30 and d = 3 is lost in rounding"):
+        kl_optimum(3, 1e30)
+
+
+def test_optimum_in_one_dimension():
+    # Two resolutions, and a stationary point of the risk: its differences over h* (1 -+ 1/4).
+    found = kl_optimum(1, 1e4)
+    h = found.bandwidth.value
+    assert found.bandwidth.error < 1e-3 * h
+    for factor in (0.75, 1.25):
+        assert kl_divergence(1, 1e4, factor * h).value > found.divergence.value
+
+
 def test_divergence_of_scott_and_shares_at_the_optimum():
     # C10: Scott at (20, 1000) costs 2.168 nats; E Y_2 at the exact optimum .277.
     assert kl_divergence(20, 999, 1000 ** (-1 / 24)).value == pytest.approx(2.168, abs=6e-4)

@@ -151,6 +151,13 @@ def test_carried_share_by_quadrature():
     assert kd.carried_share(d, h, beyond, power, q) == pytest.approx(tail / whole, rel=1e-7)
 
 
+def test_carried_share_far_in_the_tail():
+    """For one dimension and q = 0 it is erfc(sqrt(t / 2)), t = beyond / s, to all digits."""
+    t = np.array([1e-12, 0.5, 100.0, 1400.0])
+    share = kd.carried_share(1, 1.0, t / 2, 1.0, 0.0)
+    np.testing.assert_allclose(share, erfc(np.sqrt(t / 2)), rtol=2e-12)
+
+
 def test_half_of_the_mean_is_lost_slowly():
     """The table of C6 at alpha = .3; the share of the variance at lambda* = 2 is the same."""
     b = kd.boundaries(0.3)

@@ -10,8 +10,8 @@ than the limit; a decision needs the exact finite-size quantities all the same.
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, ndtr
-from scipy.stats import ncx2
 
+from theory.kernel_density.distances import Distances
 from theory.kernel_density.rates import (
     Array,
     Real,
@@ -62,17 +62,15 @@ def critical_fraction(
     return plain(ndtr(-_prefactor(dimension, a, q, spectrum) / spread))
 
 
-def carried_share(
-    d: ArrayLike, h: ArrayLike, beyond: ArrayLike, power: ArrayLike = 1.0, q: ArrayLike = 1.0
-) -> Real:
+def carried_share(d: int, h: float, beyond: ArrayLike, power: float = 1.0, q: float = 1.0) -> Real:
     """E[W^power; r^2 > beyond] / E W^power, exactly (C6, C17): model G, Gaussian kernel.
 
     Tilting N(0, 1) by W^power divides r^2 by s = h^2 / (h^2 + power): the survival function of the
-    noncentral chi-square law of noncentrality q d s at beyond / s.
+    noncentral chi-square law of noncentrality q d s at beyond / s.  `beyond` may be an array.
     """
-    dimension, c = positive(d, "d"), nonnegative(q, "q")
-    s = 1 / (1 + positive(power, "power") / positive(h, "h") ** 2)
-    return plain(ncx2.sf(nonnegative(beyond, "beyond") / s, dimension, c * dimension * s))
+    h2, lam, c = positive(h, "h") ** 2, positive(power, "power"), nonnegative(q, "q")
+    s = float(h2 / (h2 + lam))
+    return plain(np.exp(Distances(d, float(c) * s).log_sf(nonnegative(beyond, "beyond") / s)))
 
 
 def local_index(h: ArrayLike, squared_distance: ArrayLike, intrinsic_dimension: ArrayLike) -> Real:

@@ -23,6 +23,9 @@ from theory.kernel_density.distances import Array, Distances
 from theory.kernel_density.engine import STEPS, Means, checked, quadrature, transform
 from theory.prediction import Prediction
 
+RESOLVED = 0.01
+"""Largest difference of log h* between two resolutions; where rounding decides it is near 1."""
+
 
 class KLOptimum(NamedTuple):
     """The bandwidth of least Kullback-Leibler risk at finite n and d."""
@@ -56,18 +59,26 @@ def kl_divergence(d: int, n: float, h: float) -> Prediction:
 
 
 def kl_optimum(d: int, n: float) -> KLOptimum:
-    """The bandwidth that minimises the risk, and the risk there; n - 1 for leave-one-out."""
+    """The bandwidth that minimises the risk, and the risk there; n - 1 for leave-one-out.
+
+    ValueError where rounding hides the optimum: the risk is 1e-13 or so, as for 1e30 points on a
+    line.
+    """
     distances, n, _ = checked(d, n, 1.0, 1.0)
     d = distances.dimension
-    rough = functools.partial(_slope, d=d, n=n, count=6, step=STEPS[1])
-    guess = optimize.brentq(rough, *_bracket(rough, _log_guess(d, n), 0.2), xtol=1e-4)
-    roots: list[float] = []
-    for count, step in zip(_counts(d)[::-1], STEPS[::-1], strict=True):
+    many, some = _counts(d)
+    roots = [_log_guess(d, n)]
+    for count, step, width in ((6, STEPS[1], 0.2), (some, STEPS[1], 0.02), (many, STEPS[0], 1e-3)):
         slope = functools.partial(_slope, d=d, n=n, count=count, step=step)
-        guess = float(optimize.newton(slope, guess, x1=guess + 1e-4, tol=1e-9))
-        roots.append(guess)
-    bandwidth = math.exp(guess)
-    error = bandwidth * (abs(roots[0] - roots[1]) + 1e-11)
+        ends = _bracket(slope, roots[-1], width)
+        roots.append(float(optimize.brentq(slope, *ends, xtol=1e-11)))
+    if abs(roots[-1] - roots[-2]) > RESOLVED:
+        raise ValueError(
+            f"the optimum for n = {n:g} and d = {d} is lost in rounding: all bandwidths near it "
+            "leave a risk of 0."
+        )
+    bandwidth = math.exp(roots[-1])
+    error = bandwidth * (abs(roots[-1] - roots[-2]) + 2e-11)
     divergence = kl_divergence(d, n, bandwidth)
     return KLOptimum(
         Prediction(bandwidth, error, "root of d KL/d log h by exact means"), divergence
@@ -87,19 +98,21 @@ def _slope(log_h: float, d: int, n: float, count: int, step: float) -> float:
 
 
 def _log_guess(d: int, n: float) -> float:
-    """log of r_n/sqrt(d), where the optimum tends to as d -> inf; E r^2/d = 2 for one point."""
+    """log of r_n/sqrt(d), where the optimum tends to as d -> inf; E r^2/d = 2 for one point.
+
+    Scott's rule where it is larger: in low dimension.
+    """
     nearest = 2.0 * d if n < 4 else float(Distances(d).quantile(-math.log(n)))
-    return math.log(nearest / d) / 2
+    return max(math.log(nearest / d) / 2, -math.log(n) / (d + 4))
 
 
 def _bracket(slope: Callable[[float], float], guess: float, width: float) -> tuple[float, float]:
+    """Ends of log h between which the slope, < 0 as h -> 0 and > 0 as h -> inf, has its root."""
     direction = -1 if slope(guess) > 0 else 1
-    inner = guess
-    for _ in range(60):
-        outer = inner + direction * width
-        if slope(outer) * direction > 0:
-            break
-        inner, width = outer, 2 * width
+    inner, outer = guess, guess + direction * width
+    while slope(outer) * direction <= 0:
+        width *= 2
+        inner, outer = outer, outer + direction * width
     return min(inner, outer), max(inner, outer)
 
 
