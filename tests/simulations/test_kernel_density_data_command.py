@@ -1,0 +1,243 @@
+"""`python -m simulations.kernel_density --data`: what it prints, and one line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections import deque
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from simulations import cli, core
+from simulations.arrays import NOTHING, Held
+from simulations.kernel_density.coordinates import frame
+from simulations.kernel_density.diagnose import DATA, DataParams, with_bandwidth
+from simulations.kernel_density.diagnosis import data_report, regime
+from simulations.kernel_density.files import read_points
+from tests.simulations.commands import mistake
+
+core.setup()
+
+MODULE = "simulations.kernel_density"
+RNG = np.random.default_rng(11)
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
+    assert cli.main(MODULE, [*map(str, words), "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    found: dict[str, Any] = json.loads(said.out)
+    return found
+
+
+def saved(name: str, x: Any) -> str:
+    np.save(name, x)
+    return name
+
+
+def test_json_of_data(capsys: pytest.CaptureFixture[str]) -> None:
+    y = RNG.standard_normal((60, 4))
+    found = printed(capsys, "--data", saved("y.npy", y), "--bandwidth", 0.5, "--samples", 300)
+    assert found["experiment"] == "kernel_density/data"
+    report = found["reports"][0]
+    r2 = np.sum((y[:, None] - y) ** 2, axis=-1)
+    np.fill_diagonal(r2, np.inf)
+    logs = logsumexp(-2 * r2, axis=1) - math.log(59) - 2 * math.log(2 * math.pi * 0.25)
+    p = np.exp(-2 * r2 - logsumexp(-2 * r2, axis=1)[:, None])
+    assert [q["row"] for q in report["queries"]] == list(range(1, 61))
+    assert [q["log_density"] for q in report["queries"]] == pytest.approx(list(logs), rel=1e-12)
+    assert [q["largest"] for q in report["queries"]] == pytest.approx(list(p.max(axis=1)))
+    e = found["estimates"]["log_density"]
+    assert abs(e["value"] - logs.mean()) < 6 * e["stderr"]  # 2e-9
+    assert report["bandwidths"]["scott"] == pytest.approx(y.std(0, ddof=1).max() * 0.57, rel=0.3)
+    overall = report["overall"]
+    assert overall["h_clt"] == pytest.approx(math.sqrt(2) * overall["h_glass"])
+    assert regime(overall["index"]) in overall["regime"]
+    loss = found["estimates"]["loss"]["value"]
+    assert (loss > 0.5) == any("bandwidth is too" in w for w in report["warnings"])
+
+
+def test_table_of_few_queries_and_a_warning_far_away(capsys: pytest.CaptureFixture[str]) -> None:
+    y = saved("y.npy", RNG.standard_normal((60, 4)))
+    x = saved("x.npy", np.array([[0, 0, 0, 0], [50.0, 0, 0, 0]]))
+    words = ["--quantity", "data", "--data", y, "--queries", x, "--bandwidth", "likelihood"]
+    assert cli.main(MODULE, [*words, "--samples", "50"]) == 0
+    said = capsys.readouterr().out
+    assert "row 1 " in said
+    assert "row 2 " in said
+    assert "1 of 2 queries lie farther from the data" in said
+    assert "bandwidth is too" not in said
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_constant_columns_and_copies(whiten: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    y = RNG.standard_normal((60, 4))
+    y[:, 2] = 3.25
+    y[1] = y[0]
+    words = ["--whiten"] if whiten else []
+    report = printed(capsys, "--data", saved("y.npy", y), "--samples", 400, *words)["reports"][0]
+    warnings = " ".join(report["warnings"])
+    assert "coincide with a point" in warnings
+    expected = "span 3 of 4 dimensions" if whiten else "1 of 4 columns are constant (3)"
+    assert expected in warnings
+    assert report["dimension"] == 4 - whiten
+    assert (report["overall"]["index_if_normal"] is not None) == whiten
+
+
+def test_equal_points_give_the_kernel_and_no_index(capsys: pytest.CaptureFixture[str]) -> None:
+    y = saved("y.npy", np.full((7, 4), 2.0))
+    found = printed(capsys, "--data", y, "--bandwidth", 0.5, "--samples", 20)
+    e = found["estimates"]
+    assert e["log_density"]["value"] == pytest.approx(-2 * math.log(2 * math.pi * 0.25))
+    assert e["copies"]["value"] == 1
+    assert "index" not in e
+    assert found["reports"][0]["overall"]["regime"] == "unknown"
+    assert found["reports"][0]["bandwidths"]["likelihood"] is None
+
+
+def test_two_points(capsys: pytest.CaptureFixture[str]) -> None:
+    y = saved("y.npy", np.array([[0.0] * 4, [1.0] * 4]))
+    found = printed(capsys, "--data", y, "--bandwidth", 2, "--samples", 20)
+    expected = -4 / 8 - 2 * math.log(2 * math.pi * 4)
+    assert found["estimates"]["log_density"]["value"] == pytest.approx(expected)
+    assert found["estimates"]["largest"]["value"] == 1
+    # One neighbour at distance 1 in each coordinate: N(0, h^2) is largest there at h = 1.
+    best = found["reports"][0]["bandwidths"]["likelihood"]["value"]
+    assert best == pytest.approx(1, rel=1e-6)
+
+
+def test_same_numbers_in_any_block_order_and_from_any_place() -> None:
+    y = RNG.standard_normal((60, 4))
+    p = DataParams(table=Held([y], source="a.npy"), bandwidth=0.5)
+    again = DataParams(table=Held([y.copy()], source="b.npy"), bandwidth=0.5)
+    jobs = [core.Job(DATA, q, 9000) for q in (p, again)]
+    assert len(jobs[0].blocks()) > 1
+
+    def backwards(tasks: Any) -> Any:
+        waiting = deque(tasks)
+        while waiting:
+            task = waiting.pop()
+            yield task, core.compute(task)
+
+    first, second = core.run(jobs, 5, map_blocks=backwards)
+    assert first == second
+    assert first == core.run(jobs[:1], 5)[0]
+    assert "a.npy" not in json.dumps(jobs[0].identity)
+
+
+def test_memory_of_a_block_does_not_grow_with_the_data() -> None:
+    assert {f.name for f in fields(DataParams)} == {
+        "table",
+        "asked",
+        "bandwidth",
+        "rule",
+        "whiten",
+        "optimum",
+    }
+    small = DataParams(table=Held([RNG.standard_normal((60, 4))]), bandwidth=0.5)
+    assert DATA.block_size(small) == 4096
+
+
+SETS = [("wine", 13, 13), ("breast-cancer", 30, 30), ("digits", 64, 61)]
+
+
+@pytest.mark.parametrize(("name", "columns", "rank"), SETS)
+def test_named_data(name: str, columns: int, rank: int) -> None:
+    pytest.importorskip("sklearn")
+    table = read_points("--data", name)
+    assert table.arrays[0].shape[1] == columns
+    assert frame(table, True).dimension == rank
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "columns", "rank"), SETS)
+def test_named_data_is_condensed_at_the_best_bandwidth(name: str, columns: int, rank: int) -> None:
+    pytest.importorskip("sklearn")
+    table = read_points("--data", name)
+    for whiten in (False, True):
+        p = with_bandwidth(table, NOTHING, "likelihood", whiten)
+        result = core.run([core.Job(DATA, p, 4000)], 1)[0]
+        overall = data_report(p, result).record["overall"]
+        assert overall["regime"].startswith("condensed")
+        assert result["loss"].value == 0
+        # Far below the number of columns: that is why (claim C13).
+        assert overall["dimension"] < 0.6 * (rank if whiten else columns)
+
+
+def test_missing_library_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    said = mistake(capsys, "--data", "wine", module=MODULE)
+    assert "pip install scikit-learn" in said
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("pickled",)
+
+
+BAD: dict[str, tuple[Any, str]] = {
+    "empty": (np.empty((0, 3)), "has shape (0, 3)"),
+    "vector": (np.zeros(3), "has shape (3,)"),
+    "cube": (np.zeros((2, 2, 2)), "has shape (2, 2, 2)"),
+    "words": (np.array([["a"]]), "holds <U1"),
+    "complex": (np.zeros((3, 2), complex), "holds complex128"),
+    "nan": (np.array([[0.0, 1], [2, np.nan]]), "holds nan in row 2, column 2"),
+    "inf": (np.array([[0.0, -np.inf], [2, 1]]), "holds -inf in row 1, column 2"),
+    "huge": (np.array([[0.0, 1e200], [2, 1]]), "holds 1e+200 in row 1, column 2"),
+    "pickle": (np.array([[Evil()]], dtype=object), "Python objects"),
+    "one": (np.ones((1, 3)), "one point"),
+    "equal": (np.ones((4, 3)), "are equal; give --bandwidth a number"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_data_is_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    x, expected = BAD[name]
+    np.save("x.npy", x, allow_pickle=True)
+    assert expected in mistake(capsys, "--data", "x.npy", module=MODULE)
+    assert not Path("pickled").exists()
+
+
+def test_other_mistakes_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    y = saved("y.npy", RNG.standard_normal((9, 3)))
+    x = saved("x.npy", np.zeros((2, 4)))
+    copies = saved("copies.npy", np.repeat(RNG.standard_normal((5, 3)), 2, axis=0))
+    Path("text.npy").write_text("1 2 3")
+    whole = Path(y).read_bytes()
+    Path("cut.npy").write_bytes(whole[:-8])
+    cases = [
+        (["--quantity", "data"], "needs --data"),
+        (["--data", "none.npy"], "cannot read none.npy"),
+        (["--data", "."], "cannot read ."),
+        (["--data", "text.npy"], "is not a .npy file"),
+        (["--data", "cut.npy"], "is not a .npy file"),
+        (["--data", y, "--queries", x], "x.npy has 4 columns; y.npy has 3"),
+        (["--data", y, "--queries", "none.npy"], "--queries: cannot read none.npy"),
+        (["--data", y, "--dimension", 3], "--dimension has no meaning for data of one's own"),
+        (["--data", y, "--bandwidth", "nan"], "--bandwidth must be"),
+        (["--data", y, "--bandwidth", "0"], "--bandwidth must be"),
+        (["--data", y, "--bandwidth", "widest"], "--bandwidth must be"),
+        (["--data", copies, "--bandwidth", "likelihood"], "every point has an exact copy"),
+        (["--queries", x], "--queries"),
+        (["--whiten"], "--whiten"),
+        (["--quantity", "direct", "--data", y], "--data has no meaning"),
+    ]
+    for words, expected in cases:
+        assert expected in mistake(capsys, *words, module=MODULE), words
