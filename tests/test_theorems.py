@@ -34,6 +34,7 @@ def records() -> dict[str, dict[str, Any]]:
     return {claim["id"]: claim for claim in record["claims"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", QUICK, ids=lambda claim: claim.id)
 def test_claim(claim: Claim, records: dict[str, dict[str, Any]]) -> None:
     record = records[claim.id]

@@ -83,6 +83,7 @@ def chain(y: Array, weights: list[Array], depth: int) -> dict[str, Array]:
     }
 
 
+@pytest.mark.slow
 def test_jacobian_of_the_same_weights_by_automatic_differentiation() -> None:
     depth, count = 5, 40
     p = Params(width=3, depth=depth, activation="tanh", dtype="float64")

@@ -137,6 +137,12 @@ def test_width_two_settles_on_one_active_neuron():
 
 # --- every width ----------------------------------------------------------------------------------
 
+
+def slow(*values):
+    """A case for the slow tests."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 # Exact tables of the notes (claim C15, another method: a Galerkin expansion; error <= 5e-6 on the
 # count, 1e-5 at s = 4; <= 1e-7, 1e-6, 4e-6 on the log ratio for s <= 1, s = 2, s = 4).
 COUNTS = {
@@ -155,7 +161,7 @@ RATIOS = {
 }
 
 
-@pytest.mark.parametrize("width", COUNTS)
+@pytest.mark.parametrize("width", [slow(n) if n >= 10 else n for n in COUNTS])
 def test_active_count_is_within_its_error_of_the_exact_table(width):
     for time, true in zip((0.25, 0.5, 0.75, 1, 2, 4), COUNTS[width], strict=True):
         prediction = depth_limit.active_count(width, time)
@@ -179,7 +185,7 @@ def test_log_ratio_is_within_its_error_of_the_exact_table(width):
     # 1e4 to 6e4 paths, step 1/32 and 1/16 extrapolated; noise is one standard error.
     [
         (3, 1, 1.67860, 0.00016),
-        (50, 0.5, 24.9760, 0.0028),
+        slow(50, 0.5, 24.9760, 0.0028),
         (50, 1, 24.9424, 0.0033),
         (4, 2, 2.0409, 0.0018),
         (4, 4, 1.9432, 0.0020),
@@ -188,7 +194,7 @@ def test_log_ratio_is_within_its_error_of_the_exact_table(width):
         (3, 24, 1.178, 0.0024),
         (8, 8, 3.599, 0.0073),
         (20, 24, 9.316, 0.017),
-        (50, 24, 24.376, 0.037),
+        slow(50, 24, 24.376, 0.037),
     ],
 )
 def test_active_count_against_monte_carlo(width, time, true, noise):
@@ -217,7 +223,7 @@ def test_every_width_leaves_time_zero_as_the_small_time_law_says():
         assert drop == pytest.approx(expected, rel=0.01, abs=5e-7)
 
 
-@pytest.mark.parametrize("width", [3, 4, 5, 17, 400])
+@pytest.mark.parametrize("width", [3, 4, 5, slow(17), 400])
 def test_interval_never_leaves_the_proven_bounds_by_more_than_its_slack(width):
     start = depth_limit.active_count_at_zero(width)
     for time in (0.0, 0.3, 3.0, 30.0, 1e4):

@@ -199,6 +199,7 @@ def test_stated_error_is_below_1e_5_up_to_time_two_at_every_width():
             assert depth_limit.log_ratio(width, time).error < 1e-5
 
 
+@pytest.mark.slow
 def test_wide_networks_follow_the_large_width_expansion():
     # Notes on claim C16: a2 to 5e-6 (10 % more for its rounding), a3 to 3 %.
     for time, a2, a3 in (

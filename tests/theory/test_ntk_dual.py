@@ -47,7 +47,7 @@ XI = np.array([-1.0, -0.8, -0.3, 0.0, 1e-3, 0.4, 0.61, 0.63, 0.9, 0.999, 1.0])
         ("gelu", 3e-14),
         ("tanh", 3e-14),
         ("silu", 3e-14),
-        (bump, 1e-9),  # derivative by differences
+        pytest.param(bump, 1e-9, marks=pytest.mark.slow),  # derivative by differences
         ("selu", 1e-11),
         ("elu", 1e-11),
         (hard_tanh, 1e-11),

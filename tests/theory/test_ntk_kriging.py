@@ -29,6 +29,7 @@ def raised_kernel(p, q, depth):
     return k
 
 
+@pytest.mark.slow
 def test_kriging_of_the_ntk_where_the_derivative_jumps():
     """There the drift is the root of g: K_L(1) - K_L falls like B'^(L/2), not B'^L."""
     activation = ntkc.dual(raised)
