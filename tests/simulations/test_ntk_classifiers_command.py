@@ -71,15 +71,15 @@ ACTIVATIONS = {
     "optimal:2": ("singular", 2.0, ">", True),
     "optimal:3": ("singular", 3.0, ">", False),
     "hermite:2": ("nearest-neighbour", None, ">", False),
-    "mine:odd": ("singular", -4 * math.log(3**0.75 / 8**0.5) / math.log(2), ">", False),
-    "mine:soft": ("kriging", None, "<", None),
-    "mine:even": ("nearest-neighbour", None, ">", False),
+    "my_ten:odd": ("singular", -4 * math.log(3**0.75 / 8**0.5) / math.log(2), ">", False),
+    "my_ten:soft": ("kriging", None, "<", None),
+    "my_ten:even": ("nearest-neighbour", None, ">", False),
 }
-"""Classifier, exponent, case, consistent for d = 2; mine:odd has A'^2 = 27^(1/2)/8 and B' = 2."""
+"""Classifier, exponent, case, consistent for d = 2; my_ten:odd has A'^2 = 27^(1/2)/8 and B' = 2."""
 
 
 def test_ten_activations_three_of_them_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("mine.py").write_text(MINE)
+    Path("my_ten.py").write_text(MINE)
     words = (*SMALL[:4], "--samples", 2, "--methods", "nearest")
     several = ",".join(name for name in ACTIVATIONS if "," not in name)
     found = printed(capsys, *words, "--sweep", f"activation={several}")
@@ -90,10 +90,10 @@ def test_ten_activations_three_of_them_ones_own(capsys: pytest.CaptureFixture[st
         assert (r["classifier"], r["case"], r["consistent"]) == (kind, case, consistent), name
         assert r["exponent"] == (None if exponent is None else pytest.approx(exponent, rel=1e-9))
         assert all(r["depth_needed"][k]["layers"] >= 1 for k in ("nngp", "ntk"))
-    assert "too near 0 to tell" in by_name["mine:even"]["doubt"]
+    assert "too near 0 to tell" in by_name["my_ten:even"]["doubt"]
     assert by_name["hermite:2"]["doubt"] is None
-    value = found["estimates"]["excess[mine:even]"]["value"]
-    assert value == found["estimates"]["excess@nearest[mine:even]"]["value"]
+    value = found["estimates"]["excess[my_ten:even]"]["value"]
+    assert value == found["estimates"]["excess@nearest[my_ten:even]"]["value"]
 
 
 def test_the_table_says_it_in_words(capsys: pytest.CaptureFixture[str]) -> None:
