@@ -35,6 +35,7 @@ def records() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)  # the first waits for all simulations, and for their compilation
 @pytest.mark.parametrize("claim", QUICK, ids=lambda claim: claim.id)
 def test_claim(claim: Claim, records: dict[str, dict[str, Any]]) -> None:
     record = records[claim.id]
