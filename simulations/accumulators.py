@@ -41,6 +41,14 @@ class Moments(NamedTuple):
         sums = (jnp.sum(d2, -1), jnp.sum(d2 * d, -1), jnp.sum(d2 * d2, -1))
         return Moments(n, mean, *sums)
 
+    @staticmethod
+    def of_numpy(values: np.ndarray[Any, Any]) -> Moments:
+        """The same of a numpy array, all entries counting; no jax is loaded."""
+        mean = values.mean(axis=-1)
+        d = values - mean[..., None]
+        n = np.full(mean.shape, float(values.shape[-1]))
+        return Moments(n, mean, *(np.sum(d**k, axis=-1) for k in (2, 3, 4)))
+
     def merge(self, other: Moments) -> Moments:
         """Pooled moments, by the pairwise update of Chan et al. (1983), Pebay (2008) above order 2.
 

@@ -31,6 +31,7 @@ from simulations.jobs import Twin as Twin
 from simulations.jobs import block_key as block_key
 from simulations.jobs import canonical as canonical
 from simulations.jobs import compute as compute
+from simulations.jobs import generator as generator
 from simulations.jobs import one_thread as one_thread
 from simulations.jobs import plain as plain
 from simulations.jobs import samples_per_block as samples_per_block

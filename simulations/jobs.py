@@ -273,6 +273,13 @@ def block_key(seed: int, name: str, index: int) -> jax.Array:
     return jax.random.fold_in(jax.random.fold_in(key, word), index)
 
 
+def generator(key: jax.Array, *more: int) -> np.random.Generator:
+    """A numpy generator seeded with all bits of a block's key, and with further integers."""
+    import jax
+
+    return np.random.default_rng([*np.asarray(jax.random.key_data(key)).tolist(), *more])
+
+
 def compute(task: Task) -> Block:
     """The accumulators of one block, as numpy arrays."""
     setup()

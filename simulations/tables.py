@@ -9,12 +9,19 @@ from typing import Any
 from simulations.core import Estimate, Result
 from simulations.sweeps import Plan
 
+LARGE = 1e9
+"""From here on numbers have six digits and an exponent."""
+
 COLUMNS = ("predicted", "limit")
 """What theory says, as far as it goes into tables."""
 
 
 def _cells(*numbers: float) -> list[str]:
-    return [f"{x:.6f}" if math.isfinite(x) else "" for x in numbers]
+    return [_cell(x) if math.isfinite(x) else "" for x in numbers]
+
+
+def _cell(x: float) -> str:
+    return f"{x:.6f}" if abs(x) < LARGE else f"{x:.6g}"
 
 
 def sweep_table(

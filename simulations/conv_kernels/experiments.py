@@ -16,7 +16,7 @@ from simulations.accumulators import Block, Moments
 from simulations.arrays import Array
 from simulations.conv_kernels import params as checks
 from simulations.conv_kernels.params import Params, orbit
-from simulations.core import Estimate, Experiment, Result, one_thread, samples_per_block
+from simulations.core import Estimate, Experiment, Result, generator, one_thread, samples_per_block
 
 if TYPE_CHECKING:
     import jax
@@ -37,15 +37,15 @@ NETWORK_NAMES = ("rfk", "rfk_xx", "rfk_square")
 def learning_block(key: jax.Array, p: Params, count: int) -> Block:
     """One block of designs: the student's error on each."""
     one_thread()
-    found = [_error(_generator(key, i), p) for i in range(count)]
+    found = [_error(generator(key, i), p) for i in range(count)]
     error, ridged = np.array(found).T
     log = np.log(np.maximum(error, RESOLUTION))
-    return {"learning": _moments(np.array([error, log, ridged]))}
+    return {"learning": Moments.of_numpy(np.array([error, log, ridged]))}
 
 
 def eigenvalue_block(key: jax.Array, p: Params, count: int) -> Block:
     """One block of displacements: kernel times harmonics."""
-    return {"eigenvalue": _moments(_products(_generator(key, 0), p, count)[None, :])}
+    return {"eigenvalue": Moments.of_numpy(_products(generator(key, 0), p, count)[None, :])}
 
 
 def network_block(key: jax.Array, p: Params, count: int) -> Block:
@@ -60,18 +60,6 @@ def network_block(key: jax.Array, p: Params, count: int) -> Block:
     return dict(
         coupled.compiled(network_statistics, code, forward.lanes_here())(key, count, dynamic)
     )
-
-
-def _generator(key: jax.Array, index: int) -> np.random.Generator:
-    import jax
-
-    return np.random.default_rng([*np.asarray(jax.random.key_data(key)).tolist(), index])
-
-
-def _moments(values: Array) -> Moments:
-    import jax.numpy as jnp
-
-    return Moments.of(jnp.asarray(values))
 
 
 def _error(rng: np.random.Generator, p: Params) -> tuple[float, bool]:

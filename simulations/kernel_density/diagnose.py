@@ -37,11 +37,10 @@ import numpy as np
 from simulations.accumulators import Block, Moments
 from simulations.arrays import NOTHING, Array, Held
 from simulations.checks import refuse
-from simulations.core import Estimate, Experiment, Result, Twin
+from simulations.core import Estimate, Experiment, Result, Twin, generator
 from simulations.kernel_density import bandwidths, files, local_index
 from simulations.kernel_density.coordinates import Frame, frame
 from simulations.kernel_density.evaluate import kernel_sums, log_density
-from simulations.kernel_density.experiments import generator, moments
 from simulations.kernel_density.params import Params
 
 if TYPE_CHECKING:
@@ -216,7 +215,7 @@ def _moments(values: Sequence[Array], where: Sequence[Array], back: Array) -> Mo
     found = []
     for value, known in zip(values, where, strict=True):
         kept = value[back][known[back]]
-        found.append(moments(kept.astype(float)) if len(kept) else Moments(*np.zeros(5)))
+        found.append(Moments.of_numpy(kept.astype(float)) if len(kept) else Moments(*np.zeros(5)))
     return Moments(*(np.array(field) for field in zip(*found, strict=True)))
 
 

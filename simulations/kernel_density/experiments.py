@@ -12,7 +12,7 @@ import numpy as np
 
 from simulations.accumulators import Block, Counts, Moments
 from simulations.arrays import Array
-from simulations.core import Estimate, Experiment, Law, Result
+from simulations.core import Estimate, Experiment, Law, Result, generator
 from simulations.kernel_density import params as checks
 from simulations.kernel_density.order import (
     PIECE,
@@ -54,21 +54,6 @@ STATISTICS = (
     "distance",
 )
 """In the order of the moments; "distance" where the data is drawn point by point."""
-
-
-def generator(key: jax.Array) -> np.random.Generator:
-    """The numpy generator of a block, seeded with all bits of its key."""
-    import jax
-
-    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
-
-
-def moments(values: Array) -> Moments:
-    """Moments over the last axis."""
-    mean = values.mean(axis=-1)
-    d = values - mean[..., None]
-    n = np.full(mean.shape, float(values.shape[-1]))
-    return Moments(n, mean, *(np.sum(d**k, axis=-1) for k in (2, 3, 4)))
 
 
 def counts(values: Array, edges: tuple[float, ...]) -> Counts:
@@ -120,17 +105,18 @@ def statistics(w: Weights, p: Params) -> Array:
     k = min(RATIOS, len(w.log_top) - 1)
     inverse = (w.log_top[:k].sum(axis=0) - k * w.log_top[k]) / max(k, 1)
     log_excess = np.log(np.maximum(np.abs(w.excess), 1e-300))
-    rows = [w.log_sum, w.y2, w.y3, w.y2**2, w.p1, 1 / w.p1, 1 / w.y2, log_excess, inverse]
+    share = 1 / (p.points * w.y2)  # in units of n, whose fourth power may overflow
+    rows = [w.log_sum, w.y2, w.y3, w.y2**2, w.p1, 1 / w.p1, share, log_excess, inverse]
     return np.stack([*rows, getattr(w, p.binned)] if p.edges else rows)
 
 
 def _block(values: Array, p: Params) -> Block:
     """Moments, and counts of the last but one row or the last where there are edges."""
     if not p.edges:
-        return {"sums": moments(values)}
+        return {"sums": Moments.of_numpy(values)}
     binned = len(STATISTICS) - 1
     return {
-        "sums": moments(np.delete(values, binned, axis=0)),
+        "sums": Moments.of_numpy(np.delete(values, binned, axis=0)),
         "law": counts(values[binned], p.edges),
     }
 
@@ -143,6 +129,9 @@ def sums_estimates(block: Block, p: Params) -> Result:
     log_sum, inverse = result["log_sum"], result.pop("inverse_index")
     assert isinstance(log_sum, Estimate), "a mean"
     assert isinstance(inverse, Estimate), "a mean"
+    effective = result["effective_points"]
+    assert isinstance(effective, Estimate), "a mean"
+    result["effective_points"] = effective.times(p.points)
     scale = math.log(p.points) + p.dimension / 2 * math.log(2 * math.pi * p.h**2)
     result["log_density"] = log_sum._replace(value=log_sum.value - scale)
     if p.points > RATIOS:
@@ -168,7 +157,7 @@ def spacings_block(key: jax.Array, p: Params, count: int) -> Block:
     rank = np.arange(1, len(u))[:, None]
     spacings = (rank * np.diff(log_f, axis=0)).ravel()
     return {
-        "spacings": moments(np.stack([spacings, spacings**2])),
+        "spacings": Moments.of_numpy(np.stack([spacings, spacings**2])),
         "law": counts(spacings, SPACING_EDGES),
     }
 

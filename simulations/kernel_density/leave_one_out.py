@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simulations.accumulators import Block
+from simulations.accumulators import Block, Moments
 from simulations.arrays import Array
-from simulations.core import Estimate, Experiment, Result
+from simulations.core import Estimate, Experiment, Result, generator
 from simulations.kernel_density import params as checks
 from simulations.kernel_density.bandwidths import climb
-from simulations.kernel_density.experiments import generator, moments
 from simulations.kernel_density.params import Params
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def leave_one_out_block(key: jax.Array, p: Params, count: int) -> Block:
         h = plain_iteration(pairs, scott) if p.own else likelihood_bandwidth(pairs, scott)
         best, rule = pairs.at(h), pairs.at(scott)
         values.append([h, best.y2, truth - best.log_density, truth - rule.log_density])
-    return {"sets": moments(np.array(values).T)}
+    return {"sets": Moments.of_numpy(np.array(values).T)}
 
 
 def leave_one_out_estimates(block: Block, p: Params) -> Result:

@@ -19,7 +19,7 @@ from simulations.arrays import Array
 from simulations.ntk_classifiers.params import Params
 
 if TYPE_CHECKING:
-    import jax
+    pass
 
 
 class DataSet(NamedTuple):
@@ -31,13 +31,6 @@ class DataSet(NamedTuple):
     test_labels: Array
     log_odds: Array | None
     """log(eta/(1 - eta)) at the test points, where it is known."""
-
-
-def generator(key: jax.Array) -> np.random.Generator:
-    """The numpy generator of a block, seeded with all bits of its key."""
-    import jax
-
-    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 
 def draw(rng: np.random.Generator, p: Params) -> DataSet:

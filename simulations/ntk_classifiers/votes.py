@@ -11,9 +11,9 @@ import numpy as np
 
 from simulations.accumulators import Block, Moments
 from simulations.arrays import Array
-from simulations.core import Estimate, Experiment, Result, one_thread
+from simulations.core import Estimate, Experiment, Result, generator, one_thread
 from simulations.ntk_classifiers import params as checks
-from simulations.ntk_classifiers.data import DataSet, draw, generator
+from simulations.ntk_classifiers.data import DataSet, draw
 from simulations.ntk_classifiers.methods import Pairs, classifier, parse
 from simulations.ntk_classifiers.params import Params
 
@@ -35,7 +35,7 @@ def votes_block(key: jax.Array, p: Params, count: int) -> Block:
         pairs = Pairs(data, p.ridge)
         said = np.stack([classify(pairs) for classify in classifiers])
         values.append(judged(said, data))
-    return {"votes": moments(np.stack(values, axis=-1))}
+    return {"votes": Moments.of_numpy(np.stack(values, axis=-1))}
 
 
 def judged(said: Array, data: DataSet) -> Array:
@@ -55,14 +55,6 @@ def judged(said: Array, data: DataSet) -> Array:
 def _missed(said: Array, truth: Array) -> Array:
     """0 for the same sign, 1 for the other, 1/2 where either is a tie."""
     return (1 - said * truth) / 2
-
-
-def moments(values: Array) -> Moments:
-    """Moments over the last axis."""
-    mean = values.mean(axis=-1)
-    d = values - mean[..., None]
-    n = np.full(mean.shape, float(values.shape[-1]))
-    return Moments(n, mean, *(np.sum(d**k, axis=-1) for k in (2, 3, 4)))
 
 
 def statistics(p: Params) -> list[str]:

@@ -182,3 +182,12 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     imported = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "cyclopts" in imported
     assert not imported & {"jax", "scipy", "matplotlib", "dask", "sympy", "sklearn"}
+
+
+def test_effective_points_of_enormous_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    """n = e^300: the fourth power of their number is beyond double precision."""
+    words = ("--dimension", 1000, "--points", math.exp(300), "--bandwidth", 1.72, "--samples", 200)
+    found = printed(capsys, *words)["estimates"]
+    assert math.log(found["effective_points"]["value"]) == pytest.approx(
+        -math.log(found["y2"]["value"]), abs=0.1
+    )

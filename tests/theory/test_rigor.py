@@ -275,15 +275,14 @@ def quadratic(c: list[int], x: Any, y: Any) -> Any:
 def test_no_verdict_contradicts_exact_values(c: list[int]) -> None:
     """Random quadratics on a box with ends that are no binary numbers, against the exact minimum.
 
-    Where 2000 boxes do not decide it is small: 0.12 at most in 12000 random cases, a search for
-    more is no failure of truth but of power.
+    20000 boxes decide wherever it is not small (2000 leave 0.12 in one of 3000 random cases).
     """
 
     def value(p: Any, margin: Any) -> Any:
         return quadratic(c, *p) + margin
 
     statement, recheck = toy("toy/q", value, {"x": ("-0.7", "0.9"), "y": ("1/3", "1.1")}, "1/7")
-    found = prove(statement, max_boxes=2000)
+    found = prove(statement, max_boxes=20000)
     minimum = least(c) + Fraction(1, 7)
     if isinstance(found, Certificate):
         assert minimum > 0
@@ -294,7 +293,7 @@ def test_no_verdict_contradicts_exact_values(c: list[int]) -> None:
         assert minimum <= 0
         assert check(found, recheck).accepted
     else:
-        assert abs(minimum) < 0.25
+        assert abs(minimum) < 0.1
 
 
 def test_goals_need_names_of_their_own() -> None:
