@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import math
 import sys
 from pathlib import Path
@@ -12,11 +12,13 @@ import pytest
 from scipy.stats import norm
 
 from simulations import cli, core
+from tests.simulations import commands
 from tests.simulations.commands import mistake, run
 
 core.setup()
 
 MODULE = "simulations.kernel_density"
+printed = functools.partial(commands.printed, MODULE)
 Z = norm.isf(0.5e-6 / 50)
 """Two-sided 1e-6 for fifty normal statistics together: 5.6."""
 
@@ -25,14 +27,6 @@ Z = norm.isf(0.5e-6 / 50)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-def printed(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
-    assert cli.main(MODULE, [*map(str, words), "--json"]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    found: dict[str, Any] = json.loads(said.out)
-    return found
 
 
 def assert_predicted(found: dict[str, Any], *names: str) -> None:

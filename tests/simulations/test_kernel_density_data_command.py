@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -21,11 +22,13 @@ from simulations.kernel_density.coordinates import frame
 from simulations.kernel_density.diagnose import DATA, DataParams, with_bandwidth
 from simulations.kernel_density.diagnosis import data_report, regime
 from simulations.kernel_density.files import read_points
+from tests.simulations import commands
 from tests.simulations.commands import mistake
 
 core.setup()
 
 MODULE = "simulations.kernel_density"
+printed = functools.partial(commands.printed, MODULE)
 RNG = np.random.default_rng(11)
 Array = np.ndarray[Any, Any]
 
@@ -34,14 +37,6 @@ Array = np.ndarray[Any, Any]
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-def printed(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
-    assert cli.main(MODULE, [*map(str, words), "--json"]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    found: dict[str, Any] = json.loads(said.out)
-    return found
 
 
 def saved(name: str, x: Any) -> str:
