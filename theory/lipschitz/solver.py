@@ -1,0 +1,370 @@
+"""The default method: vector-neuron ascent until the bracket of LipSDP is closed."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from theory.lipschitz.ascent import Ascent, Point
+from theory.lipschitz.blocks import Block, blocks_of
+from theory.lipschitz.candidate import Candidate
+from theory.lipschitz.network import Network, dense
+from theory.lipschitz.reductions import (
+    Component,
+    components,
+    height,
+    normalised,
+    pruned,
+    width,
+)
+from theory.lipschitz.upper import LOG2, Scaled, inflated, log_upper, scaled
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Progress = Callable[[int, float, float], None]
+"""Called with the iteration and the logarithms of the dual value and of the upper bound."""
+
+ITERATIONS = 20_000
+WIDEST = 16_384
+"""Storage matrices of more than this many units are not formed: no upper bound, no certificate."""
+
+
+@dataclass(frozen=True, eq=False)
+class Closed:
+    """The bracket of one problem, in the units of its blocks."""
+
+    log_dual: float
+    log_upper: float
+    multipliers: Scaled
+    iterations: int
+    history: tuple[tuple[int, float, float], ...]
+    point: Point
+    """Signals for a warm start or for rounding."""
+
+
+def lipsdp(
+    network: Network,
+    norm: str = "l2",
+    tolerance: float = 1e-4,
+    *,
+    rank: int | None = None,
+    iterations: int = ITERATIONS,
+    precision: str = "auto",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Candidate:
+    """LipSDP (units with slopes) or LipSDP-NSR in its full form (MaxMin, GroupSort, Householder).
+
+    The bracket of the optimum is closed to the relative `tolerance` or `iterations` are done.
+    `precision`: "float64", "float32", or "auto", single for more than 4000 units and tolerances
+    from 1e-4; bounds are double in any case.  Raises ValueError for implicit networks.
+    """
+    blocks, powers = normalised(blocks_of(network))
+    blocks, fate = pruned(blocks)
+    closed_end = blocks[-1].inner is not None
+    if closed_end:
+        blocks.append(Block(scipy.sparse.csr_array(scipy.sparse.eye_array(height(blocks[-1])))))
+        powers = [*powers, powers[-1]]
+    single = precision == "float32" or (
+        precision == "auto" and network.hidden > 4000 and tolerance >= 1e-4
+    )
+    parts = [part for part in components(blocks) if _carries(part.blocks)]
+    results = []
+    for part in parts:
+        results += close(
+            part.blocks[:-1],
+            part.blocks[-1].skip,
+            norm,
+            tolerance,
+            rank=rank,
+            iterations=iterations,
+            dtype=np.float32 if single else np.float64,
+            seed=seed,
+            progress=progress,
+        )
+    return _merged(network, norm, blocks, powers, fate, parts, results, closed_end)
+
+
+def _carries(blocks: Sequence[Block]) -> bool:
+    """Whether anything can reach the output."""
+    return all(width(b) and height(b) for b in blocks) and _nonzero(blocks[-1].skip)
+
+
+def _nonzero(matrix: Any) -> bool:
+    return bool(matrix.nnz if scipy.sparse.issparse(matrix) else matrix.any())
+
+
+# --- closing the bracket -----------------------------------------------------------------------
+
+
+def close(
+    blocks: Sequence[Block],
+    final: Any,
+    norm: str,
+    tolerance: float,
+    *,
+    rank: int | None = None,
+    iterations: int = ITERATIONS,
+    dtype: Any = np.float64,
+    seed: int = 0,
+    progress: Progress | None = None,
+    start: Point | None = None,
+) -> list[Closed]:
+    """The brackets of the problems that share `blocks` and differ in `final`.
+
+    `final` has shape (outputs, width) or (problems, outputs, width).
+    """
+    units = sum(block.units for block in blocks)
+    run = Ascent(blocks, final, norm, rank or _rank(units), dtype, seed)
+    if start is not None:
+        run.start(start.signals, start.directions)
+    search = _Search(blocks, final, norm, tolerance, run, progress)
+    values: list[Array] = []
+    next_check = 20
+    for iteration in range(1, iterations + 1):
+        values.append(run.step())
+        if iteration >= next_check or iteration == iterations:
+            next_check = max(iteration + 1, round(1.4 * iteration))
+            # In single precision the value itself is noisy at 1e-6.
+            gain = values[-1] - values[max(len(values) - 11, 0)]
+            if (gain < max(tolerance / 2, 1e-5 if dtype == np.float32 else 0)).all():
+                search.check(iteration, stalled=bool((gain < tolerance / 100).all()))
+                if search.done:
+                    break
+    if not search.checked:
+        search.check(iterations, stalled=False)
+    return search.results()
+
+
+def _rank(units: int) -> int:
+    return 12 if units <= 200 else 16 if units <= 2000 else 24
+
+
+class _Search:
+    """The best bracket so far of every problem."""
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        final: Any,
+        norm: str,
+        tolerance: float,
+        run: Ascent,
+        progress: Progress | None,
+    ) -> None:
+        self.blocks, self.norm, self.tolerance = blocks, norm, tolerance
+        self.finals = list(final) if final.ndim == 3 else [final]
+        self.final = final
+        self.run, self.progress = run, progress
+        self.slack = tolerance / (2 * (len(blocks) + 1))
+        count = len(self.finals)
+        self.dual = np.full(count, -np.inf)
+        self.upper = np.full(count, np.inf)
+        self.best: list[Scaled | None] = [None] * count
+        self.history: list[tuple[int, float, float]] = []
+        self.iteration = 0
+        self.checked = False
+        self.perturbed = False
+        self.too_wide = any(width(b) > WIDEST or height(b) > WIDEST for b in blocks[1:])
+
+    @property
+    def done(self) -> bool:
+        """Whether every bracket is closed, or no upper bound can be had."""
+        return self.too_wide or bool((self.upper - self.dual <= math.log1p(self.tolerance)).all())
+
+    def check(self, iteration: int, stalled: bool) -> None:
+        """Evaluate both ends; where the ascent has stalled with an open bracket, help it."""
+        self.checked, self.iteration = True, iteration
+        point = self.run.point()
+        self._improve(point, point)
+        self.history.append((iteration, float(self.dual.max()), float(self.upper.max())))
+        if self.progress is not None:
+            self.progress(*self.history[-1])
+        if self.done or not stalled:
+            return
+        if self.run.dtype == np.float32:
+            self._restart(np.float64)
+        elif self.run.rank < 64 and iteration < 1000:
+            self.run.grow(2 * self.run.rank)
+        if not self.perturbed and len(self.finals) == 1:
+            self._perturb(point)
+
+    def _improve(self, point: Point, exact: Point) -> None:
+        """Use the multipliers of `point` and the value of `exact`."""
+        self.dual = np.maximum(self.dual, exact.log_value)
+        if self.too_wide:
+            return
+        for problem, final in enumerate(self.finals):
+            if self.upper[problem] - self.dual[problem] <= math.log1p(self.tolerance):
+                continue
+            found = inflated(scaled(point, self.norm, problem), self.slack)
+            start = point.signals[:, problem, 0]
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                value = log_upper(self.blocks, final, found, self.norm, start)
+            if value < self.upper[problem] or self.best[problem] is None:
+                self.upper[problem], self.best[problem] = value, found
+
+    def _restart(self, dtype: Any) -> None:
+        """Go on from the present signals in another precision."""
+        point = self.run.point()
+        self.run = self._ascent(self.blocks, self.final, dtype)
+        self.run.start(point.signals, point.directions)
+
+    def _ascent(self, blocks: Sequence[Block], final: Any, dtype: Any) -> Ascent:
+        return Ascent(blocks, final, self.norm, self.run.rank, dtype)
+
+    def _perturb(self, point: Point) -> None:
+        """Multipliers of weakly coupled parts decay with them: find them with a little coupling.
+
+        The multipliers are those of slightly perturbed weights; the bound is for the true ones.
+        """
+        self.perturbed = True
+        rng = np.random.default_rng(1)
+        for size in (1e-7, 1e-5):
+            noisy = [
+                replace(
+                    block,
+                    skip=None if block.skip is None else _noisy(block.skip, size, rng),
+                    inner=None if block.inner is None else _noisy(block.inner, size, rng),
+                )
+                for block in self.blocks
+            ]
+            run = self._ascent(noisy, _noisy(self.finals[0], size, rng), np.float64)
+            run.start(point.signals, point.directions)
+            for _ in range(300):
+                run.step()
+            found = run.point()
+            true = self._ascent(self.blocks, self.final, np.float64)
+            true.start(found.signals, found.directions)
+            self._improve(found, true.point())
+            self.history.append((self.iteration, float(self.dual.max()), float(self.upper.max())))
+            if self.done:
+                return
+
+    def results(self) -> list[Closed]:
+        """One bracket per problem."""
+        point = self.run.point()
+        return [
+            Closed(
+                float(self.dual[problem]),
+                float(self.upper[problem]),
+                self.best[problem] or scaled(point, self.norm, problem),
+                self.iteration,
+                tuple(self.history),
+                point,
+            )
+            for problem in range(len(self.finals))
+        ]
+
+
+def _noisy(matrix: Any, size: float, rng: np.random.Generator) -> Array:
+    full = dense(matrix)
+    return np.asarray(full + size * np.abs(full).max(initial=0.0) * rng.standard_normal(full.shape))
+
+
+# --- multipliers of the whole network ----------------------------------------------------------
+
+
+def _merged(
+    network: Network,
+    norm: str,
+    blocks: Sequence[Block],
+    powers: Sequence[int],
+    fate: Sequence[Array],
+    parts: Sequence[Component],
+    results: Sequence[Closed],
+    closed_end: bool,
+) -> Candidate:
+    """One candidate from the brackets of the components: the largest counts (l2), or their sum."""
+    stages = len(network.stages)
+    if not results:
+        return _silent(network, norm)
+    values = np.array([r.log_upper for r in results])
+    duals = np.array([r.log_dual for r in results])
+    combine = np.max if norm == "l2" else np.logaddexp.reduce
+    lead = results[int(np.argmax(duals))].multipliers.exponents
+    last = round(float(combine(duals)) / LOG2)
+    common = [*lead[:-1], last]
+    if closed_end:
+        common[-2] = last
+    shift = 2 if norm == "l2" else 1
+    whole: list[Array | None] = []
+    for k in range(stages):
+        block = blocks[k]
+        if block.inner is None:
+            whole.append(None)
+            continue
+        merged = np.full(block.multipliers, np.nan)
+        for part, result in zip(parts, results, strict=True):
+            own, found = result.multipliers.exponents, result.multipliers.multipliers[k]
+            power = 2 * (common[k + 1] - own[k + 1]) - shift * (common[-1] - own[-1])
+            assert found is not None
+            origin = part.blocks[k].origin
+            merged[origin] = np.ldexp(found, power)
+        whole.append(_completed(merged, fate[k]))
+    if norm == "l2":
+        ends = (
+            np.array([math.exp(min(2 * (combine(values) - LOG2 * last), 700.0))]),
+            np.ones(network.outputs),
+        )
+    else:
+        mu, p = np.full(network.inputs, np.nan), np.full(network.outputs, np.nan)
+        for part, result in zip(parts, results, strict=True):
+            power = result.multipliers.exponents[-1] - last
+            mu[part.inputs] = np.ldexp(result.multipliers.input, power)
+            p[part.outputs] = np.ldexp(result.multipliers.output, -power)
+        mu = np.where(np.isnan(mu), 1e-12 * np.nanmax(mu), mu)
+        ends = mu, np.where(np.isnan(p), 1e12 * np.nanmin(p), p)
+    exponents = [power + c for power, c in zip(powers, common, strict=True)]
+    offset = LOG2 * powers[-1]
+    if closed_end:
+        del exponents[-1]
+    return Candidate(
+        norm=norm,
+        relaxation="exact",
+        log_value=float(combine(values)) + offset,
+        log_dual=float(combine(duals)) + offset,
+        exponents=tuple(exponents),
+        input=ends[0],
+        output=ends[1],
+        multipliers=tuple(whole),
+        iterations=max(r.iterations for r in results),
+        history=_history(results, offset),
+    )
+
+
+def _history(results: Sequence[Closed], offset: float) -> tuple[tuple[int, float, float], ...]:
+    largest = max(results, key=lambda r: r.log_dual)
+    return tuple((i, a + offset, b + offset) for i, a, b in largest.history)
+
+
+def _completed(merged: Array, fate: Array) -> Array:
+    """Multipliers for dead units too: large where v is constant, small where nobody reads."""
+    known = merged[np.isfinite(merged)]
+    middle = float(np.median(known)) if len(known) else 1.0
+    top = float(known.max()) if len(known) else 1.0
+    filled = np.where(np.isnan(merged), middle, merged)
+    filled = np.where(np.isnan(merged) & (fate > 0), 1e3 * top, filled)
+    return np.where(np.isnan(merged) & (fate < 0), 1e-12 * middle, filled)
+
+
+def _silent(network: Network, norm: str) -> Candidate:
+    """Nothing reaches the output: the constant is 0."""
+    ones = tuple(
+        None
+        if stage.inner is None or stage.activation is None
+        else np.ones(stage.units // stage.activation.group_size)
+        for stage in network.stages
+    )
+    return Candidate(
+        norm=norm,
+        relaxation="exact",
+        log_value=-math.inf,
+        log_dual=-math.inf,
+        exponents=(0,) * (len(network.stages) + 1),
+        input=np.zeros(1 if norm == "l2" else network.inputs),
+        output=np.ones(network.outputs),
+        multipliers=ones,
+    )
