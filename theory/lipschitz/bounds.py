@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from theory.lipschitz.certificate import Certificate, certify
 
 from theory.lipschitz.candidate import Candidate
-from theory.lipschitz.certificate import Certificate, certify
 from theory.lipschitz.network import Network
 
 METHODS = {
@@ -106,10 +106,12 @@ def bound(
     if chosen in _ASCENT:
         candidate = _method(chosen)(network, norm, tolerance, **options)
     else:
-        candidate = _method(chosen)(network, norm, tolerance) if _bracketed(chosen) else _method(
-            chosen
-        )(network, norm)
-    certificate, note = _certified(network, candidate)
+        candidate = (
+            _method(chosen)(network, norm, tolerance)
+            if _bracketed(chosen)
+            else _method(chosen)(network, norm)
+        )
+    certificate, note = certified(network, candidate)
     return _result(candidate, certificate, note, chosen, time.perf_counter() - start)
 
 
@@ -139,7 +141,7 @@ def _method(name: str) -> Callable[..., Candidate]:
     return found
 
 
-def _certified(network: Network, candidate: Candidate) -> tuple[Certificate | None, str]:
+def certified(network: Network, candidate: Candidate) -> tuple[Certificate | None, str]:
     """The proof with the least inflation of the multipliers that lets it pass."""
     if math.isnan(candidate.log_value) or candidate.log_value == math.inf:
         return None, "the multipliers do not prove a bound yet; more iterations may."

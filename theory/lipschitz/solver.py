@@ -18,6 +18,7 @@ from theory.lipschitz.reductions import (
     height,
     normalised,
     pruned,
+    scaled_by,
     width,
 )
 from theory.lipschitz.upper import LOG2, Scaled, inflated, log_upper, scaled
@@ -33,11 +34,12 @@ WIDEST = 16_384
 
 @dataclass(frozen=True, eq=False)
 class Closed:
-    """The bracket of one problem, in the units of its blocks."""
+    """The bracket of one problem."""
 
     log_dual: float
     log_upper: float
     multipliers: Scaled
+    """In units of its exponents, which start from the original weights."""
     iterations: int
     history: tuple[tuple[int, float, float], ...]
     point: Point
@@ -61,20 +63,15 @@ def lipsdp(
     `precision`: "float64", "float32", or "auto", single for more than 4000 units and tolerances
     from 1e-4; bounds are double in any case.  Raises ValueError for implicit networks.
     """
-    blocks, powers = normalised(blocks_of(network))
-    blocks, fate = pruned(blocks)
-    closed_end = blocks[-1].inner is not None
-    if closed_end:
-        blocks.append(Block(scipy.sparse.csr_array(scipy.sparse.eye_array(height(blocks[-1])))))
-        powers = [*powers, powers[-1]]
+    reduced = reduce(network)
     single = precision == "float32" or (
         precision == "auto" and network.hidden > 4000 and tolerance >= 1e-4
     )
-    parts = [part for part in components(blocks) if _carries(part.blocks)]
+    parts = [part for part in components(reduced.blocks) if _carries(part.blocks)]
     results = []
     for part in parts:
         results += close(
-            part.blocks[:-1],
+            part.blocks,
             part.blocks[-1].skip,
             norm,
             tolerance,
@@ -84,7 +81,27 @@ def lipsdp(
             seed=seed,
             progress=progress,
         )
-    return _merged(network, norm, blocks, powers, fate, parts, results, closed_end)
+    return merged(network, norm, reduced, parts, results)
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """The blocks that are solved, the last of them linear, and the way back to the network."""
+
+    blocks: list[Block]
+    fate: list[Array]
+    """What became of every unit, see `reductions.pruned`."""
+    appended: bool
+    """Whether the last block is an identity that the network does not have."""
+
+
+def reduce(network: Network) -> Reduced:
+    """The blocks of a network without dead units, with a linear one at the end."""
+    blocks, fate = pruned(blocks_of(network))
+    appended = blocks[-1].inner is not None
+    if appended:
+        blocks.append(Block(scipy.sparse.csr_array(scipy.sparse.eye_array(height(blocks[-1])))))
+    return Reduced(blocks, fate, appended)
 
 
 def _carries(blocks: Sequence[Block]) -> bool:
@@ -112,15 +129,19 @@ def close(
     progress: Progress | None = None,
     start: Point | None = None,
 ) -> list[Closed]:
-    """The brackets of the problems that share `blocks` and differ in `final`.
+    """The brackets of the problems that share all `blocks` but the last, a linear one.
 
-    `final` has shape (outputs, width) or (problems, outputs, width).
+    `final` stands in its place: (outputs, width) or (problems, outputs, width).
     """
-    units = sum(block.units for block in blocks)
-    run = Ascent(blocks, final, norm, rank or _rank(units), dtype, seed)
+    body, powers = normalised(blocks[:-1])
+    shift = _exponent(final)
+    powers.append(powers[-1] + shift)
+    final = scaled_by(final, -shift)
+    units = sum(block.units for block in body)
+    run = Ascent(body, final, norm, rank or _rank(units), dtype, seed)
     if start is not None:
         run.start(start.signals, start.directions)
-    search = _Search(blocks, final, norm, tolerance, run, progress)
+    search = _Search(body, final, norm, tolerance, run, powers, progress)
     values: list[Array] = []
     next_check = 20
     for iteration in range(1, iterations + 1):
@@ -138,6 +159,11 @@ def close(
     return search.results()
 
 
+def _exponent(final: Any) -> int:
+    entries = final.data if scipy.sparse.issparse(final) else final
+    return math.frexp(float(np.abs(entries).max()))[1]
+
+
 def _rank(units: int) -> int:
     return 12 if units <= 200 else 16 if units <= 2000 else 24
 
@@ -152,12 +178,14 @@ class _Search:
         norm: str,
         tolerance: float,
         run: Ascent,
+        powers: Sequence[int],
         progress: Progress | None,
     ) -> None:
         self.blocks, self.norm, self.tolerance = blocks, norm, tolerance
         self.finals = list(final) if final.ndim == 3 else [final]
         self.final = final
-        self.run, self.progress = run, progress
+        self.run, self.powers, self.progress = run, powers, progress
+        self.offset = LOG2 * powers[-1]
         self.slack = tolerance / (2 * (len(blocks) + 1))
         count = len(self.finals)
         self.dual = np.full(count, -np.inf)
@@ -179,7 +207,7 @@ class _Search:
         self.checked, self.iteration = True, iteration
         point = self.run.point()
         self._improve(point, point)
-        self.history.append((iteration, float(self.dual.max()), float(self.upper.max())))
+        self._remember()
         if self.progress is not None:
             self.progress(*self.history[-1])
         if self.done or not stalled:
@@ -190,6 +218,10 @@ class _Search:
             self.run.grow(2 * self.run.rank)
         if not self.perturbed and len(self.finals) == 1:
             self._perturb(point)
+
+    def _remember(self) -> None:
+        lower, upper = float(self.dual.max()), float(self.upper.max())
+        self.history.append((self.iteration, lower + self.offset, upper + self.offset))
 
     def _improve(self, point: Point, exact: Point) -> None:
         """Use the multipliers of `point` and the value of `exact`."""
@@ -239,7 +271,7 @@ class _Search:
             true = self._ascent(self.blocks, self.final, np.float64)
             true.start(found.signals, found.directions)
             self._improve(found, true.point())
-            self.history.append((self.iteration, float(self.dual.max()), float(self.upper.max())))
+            self._remember()
             if self.done:
                 return
 
@@ -248,15 +280,20 @@ class _Search:
         point = self.run.point()
         return [
             Closed(
-                float(self.dual[problem]),
-                float(self.upper[problem]),
-                self.best[problem] or scaled(point, self.norm, problem),
+                float(self.dual[problem]) + self.offset,
+                float(self.upper[problem]) + self.offset,
+                self._multipliers(problem, point),
                 self.iteration,
                 tuple(self.history),
                 point,
             )
             for problem in range(len(self.finals))
         ]
+
+    def _multipliers(self, problem: int, point: Point) -> Scaled:
+        found = self.best[problem] or scaled(point, self.norm, problem)
+        exponents = [a + b for a, b in zip(self.powers, found.exponents, strict=True)]
+        return replace(found, exponents=exponents)
 
 
 def _noisy(matrix: Any, size: float, rng: np.random.Generator) -> Array:
@@ -267,15 +304,12 @@ def _noisy(matrix: Any, size: float, rng: np.random.Generator) -> Array:
 # --- multipliers of the whole network ----------------------------------------------------------
 
 
-def _merged(
+def merged(
     network: Network,
     norm: str,
-    blocks: Sequence[Block],
-    powers: Sequence[int],
-    fate: Sequence[Array],
+    reduced: Reduced,
     parts: Sequence[Component],
     results: Sequence[Closed],
-    closed_end: bool,
 ) -> Candidate:
     """One candidate from the brackets of the components: the largest counts (l2), or their sum."""
     stages = len(network.stages)
@@ -287,12 +321,12 @@ def _merged(
     lead = results[int(np.argmax(duals))].multipliers.exponents
     last = round(float(combine(duals)) / LOG2)
     common = [*lead[:-1], last]
-    if closed_end:
+    if reduced.appended:
         common[-2] = last
     shift = 2 if norm == "l2" else 1
     whole: list[Array | None] = []
     for k in range(stages):
-        block = blocks[k]
+        block = reduced.blocks[k]
         if block.inner is None:
             whole.append(None)
             continue
@@ -303,7 +337,7 @@ def _merged(
             assert found is not None
             origin = part.blocks[k].origin
             merged[origin] = np.ldexp(found, power)
-        whole.append(_completed(merged, fate[k]))
+        whole.append(_completed(merged, reduced.fate[k]))
     if norm == "l2":
         ends = (
             np.array([math.exp(min(2 * (combine(values) - LOG2 * last), 700.0))]),
@@ -317,27 +351,20 @@ def _merged(
             p[part.outputs] = np.ldexp(result.multipliers.output, -power)
         mu = np.where(np.isnan(mu), 1e-12 * np.nanmax(mu), mu)
         ends = mu, np.where(np.isnan(p), 1e12 * np.nanmin(p), p)
-    exponents = [power + c for power, c in zip(powers, common, strict=True)]
-    offset = LOG2 * powers[-1]
-    if closed_end:
-        del exponents[-1]
+    if reduced.appended:
+        del common[-1]
     return Candidate(
         norm=norm,
         relaxation="exact",
-        log_value=float(combine(values)) + offset,
-        log_dual=float(combine(duals)) + offset,
-        exponents=tuple(exponents),
+        log_value=float(combine(values)),
+        log_dual=float(combine(duals)),
+        exponents=tuple(common),
         input=ends[0],
         output=ends[1],
         multipliers=tuple(whole),
         iterations=max(r.iterations for r in results),
-        history=_history(results, offset),
+        history=max(results, key=lambda r: r.log_dual).history,
     )
-
-
-def _history(results: Sequence[Closed], offset: float) -> tuple[tuple[int, float, float], ...]:
-    largest = max(results, key=lambda r: r.log_dual)
-    return tuple((i, a + offset, b + offset) for i, a, b in largest.history)
 
 
 def _completed(merged: Array, fate: Array) -> Array:
