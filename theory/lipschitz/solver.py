@@ -194,6 +194,7 @@ class _Search:
         self.history: list[tuple[int, float, float]] = []
         self.iteration = 0
         self.checked = False
+        self.stalls = 0
         self.perturbed = False
         self.too_wide = any(width(b) > WIDEST or height(b) > WIDEST for b in blocks[1:])
 
@@ -210,13 +211,15 @@ class _Search:
         self._remember()
         if self.progress is not None:
             self.progress(*self.history[-1])
-        if self.done or not stalled:
+        self.stalls = self.stalls + 1 if stalled else 0
+        # The multipliers converge later than the value: one stall means nothing yet.
+        if self.done or self.stalls < 2:
             return
         if self.run.dtype == np.float32:
             self._restart(np.float64)
         elif self.run.rank < 64 and iteration < 1000:
             self.run.grow(2 * self.run.rank)
-        if not self.perturbed and len(self.finals) == 1:
+        if self.stalls > 2 and not self.perturbed and len(self.finals) == 1:
             self._perturb(point)
 
     def _remember(self) -> None:
@@ -341,7 +344,7 @@ def merged(
     if norm == "l2":
         ends = (
             np.array([math.exp(min(2 * (combine(values) - LOG2 * last), 700.0))]),
-            np.ones(network.outputs),
+            np.ones(1),
         )
     else:
         mu, p = np.full(network.inputs, np.nan), np.full(network.outputs, np.nan)
@@ -392,6 +395,6 @@ def _silent(network: Network, norm: str) -> Candidate:
         log_dual=-math.inf,
         exponents=(0,) * (len(network.stages) + 1),
         input=np.zeros(1 if norm == "l2" else network.inputs),
-        output=np.ones(network.outputs),
+        output=np.ones(1 if norm == "l2" else network.outputs),
         multipliers=ones,
     )

@@ -42,7 +42,7 @@ class Scaled:
     input: Array
     """mu (l_inf), or one number that is 1 (l2)."""
     output: Array
-    """Diagonal of P_S."""
+    """Diagonal of P_S, or one number that stands for all."""
 
 
 def scaled(point: Point, norm: str, problem: int = 0) -> Scaled:
@@ -62,7 +62,7 @@ def scaled(point: Point, norm: str, problem: int = 0) -> Scaled:
         log = np.where(np.isnan(log), middle, log)
         multipliers.append(np.exp(np.clip(log, middle - 23, middle + 23)))
     if norm == "l2":
-        return Scaled(exponents, multipliers, np.ones(1), np.ones(point.outputs.shape[0]))
+        return Scaled(exponents, multipliers, np.ones(1), np.ones(1))
     delta = np.exp(point.outputs[:, problem] - LOG2 * last)
     mu = np.exp(point.inputs[:, problem] - LOG2 * last)
     floor = 1e-12  # an input or output that carries nothing still needs a positive number
