@@ -76,7 +76,7 @@ def _files(p: Params) -> tuple[Array, Array]:
 
 def _npz(path: str) -> tuple[Array, Array]:
     """The matrix and the vector of a .npz file, whatever their names."""
-    from simulations.weights import MAX_BYTES, UNSOUND, read_member
+    from theory.weights import MAX_BYTES, UNSOUND, read_member
 
     try:
         with zipfile.ZipFile(path) as archive:

@@ -12,7 +12,7 @@ from simulations.accumulators import Block, Moments
 from simulations.arrays import Held, read_matrix
 from simulations.core import Estimate, Experiment, Result
 from simulations.selu.params import Params, check_network
-from simulations.weights import Layer, read_layers
+from theory.weights import Layer, read_layers
 
 if TYPE_CHECKING:
     import jax

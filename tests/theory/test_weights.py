@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from simulations.arrays import NOTHING, Held
-from simulations.weights import MAX_BYTES, read_layers
+from theory.weights import MAX_BYTES, read_layers
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(7)
@@ -146,9 +146,9 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "overlap": (lambda: safetensors(tensor("F32", [2, 3], 20), b"0" * 20), "bad.safetensors is no"),
     "long": (lambda: safetensors(tensor("F32", [1 << 40, 3], 24), b"0" * 24), "is no sound"),
-    "bf16": (
-        lambda: safetensors(tensor("BF16", [2, 3], 12), b"0" * 12),
-        'bad.safetensors holds BF16 in "a"; save it as float32.',
+    "float8": (
+        lambda: safetensors(tensor("F8_E4M3", [2, 3], 6), b"0" * 6),
+        'bad.safetensors holds F8_E4M3 in "a"; save it as float32.',
     ),
     "whole": (lambda: safetensors(tensor("I32", [2, 3], 24), b"0" * 24), 'holds I32 in "a"; save'),
     "whole npz": (lambda: write({"a": np.ones((2, 3), int)}), "a.npy holds int64."),

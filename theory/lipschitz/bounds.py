@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from theory.lipschitz.certificate import Certificate, certify
 
 from theory.lipschitz.candidate import Candidate
+from theory.lipschitz.certificate import Certificate, certify
 from theory.lipschitz.network import Network
+from theory.lipschitz.solver import WIDEST
 
 METHODS = {
     "product": "product of the norms of the matrices",
@@ -62,7 +63,7 @@ class Bound:
     estimate: float
     """What the solver believes before the proof; not a bound."""
     note: str = ""
-    """Why there is no certificate, in one line."""
+    """Why the certificate is none or weaker than the method, in one line."""
     history: tuple[tuple[int, float, float], ...] = ()
     """(iteration, log dual, log upper) while the bracket closed."""
 
@@ -112,6 +113,9 @@ def bound(
             else _method(chosen)(network, norm)
         )
     certificate, note = certified(network, candidate)
+    if certificate is None and chosen in _ASCENT:
+        certificate, _ = certified(network, _method("product")(network, norm))
+        note += "" if certificate is None else " The certified bound is the product of norms."
     return _result(candidate, certificate, note, chosen, time.perf_counter() - start)
 
 
@@ -144,7 +148,11 @@ def _method(name: str) -> Callable[..., Candidate]:
 def certified(network: Network, candidate: Candidate) -> tuple[Certificate | None, str]:
     """The proof with the least inflation of the multipliers that lets it pass."""
     if math.isnan(candidate.log_value) or candidate.log_value == math.inf:
-        return None, "the multipliers do not prove a bound yet; more iterations may."
+        return None, (
+            f"no bound from multipliers: a layer has more than {WIDEST} units."
+            if any(max(stage.units, stage.outputs) > WIDEST for stage in network.stages)
+            else "the multipliers do not prove a bound yet; more iterations may."
+        )
     note = ""
     for slack in _SLACKS:
         try:

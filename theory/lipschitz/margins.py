@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from theory.lipschitz.certificate import Certificate
 
 from theory.lipschitz.bounds import certified
+from theory.lipschitz.certificate import Certificate
 from theory.lipschitz.network import Network, Stage, dense, product
 from theory.lipschitz.reductions import Component
 from theory.lipschitz.solver import close, merged, reduce

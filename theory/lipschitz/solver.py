@@ -28,8 +28,8 @@ Progress = Callable[[int, float, float], None]
 """Called with the iteration and the logarithms of the dual value and of the upper bound."""
 
 ITERATIONS = 20_000
-WIDEST = 16_384
-"""Storage matrices of more than this many units are not formed: no upper bound, no certificate."""
+WIDEST = 8192
+"""Storage matrices of more units (512 MB each) are not formed: no upper bound from multipliers."""
 
 
 @dataclass(frozen=True, eq=False)
