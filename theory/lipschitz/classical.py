@@ -41,30 +41,11 @@ def product(network: Network, norm: str = "l2", tolerance: float = 1e-4) -> Cand
     exponents = stage_exponents(network)
     norms: list[float] = []
     wholes: list[float] = []
-    for number, (stage, shift) in enumerate(
-        zip(network.stages, -np.diff(exponents), strict=True), start=1
-    ):
+    shifts = -np.diff(exponents)
+    for number, (stage, shift) in enumerate(zip(network.stages, shifts, strict=True), start=1):
         last = norm == "linf" and number == len(network.stages)
-        beta = _beta(stage, norm)
-        matrices = (stage.skip, stage.inner, stage.outer, stage.loop)
-        powers = (int(shift), int(shift), 0, 0)
-        # The map to the output: H, and G or, where there is none, W.
-        sums = (last, last and stage.outer is None, last, False)
-        own = [
-            math.nan if part is None else _norm(scaled_by(part, power), norm, entries)
-            for part, power, entries in zip(matrices, powers, sums, strict=True)
-        ]
-        norms += [size for part, size in zip(matrices, own, strict=True) if part is not None]
-        skip, inner, outer, loop = own
-        whole = 0.0 if stage.skip is None else skip
-        if stage.inner is not None:
-            room = 1.0 if stage.loop is None else 1 - beta * loop
-            if room <= 0:
-                raise ValueError(
-                    f"product: the loop of stage {number} has norm {loop:.4g}, too large for a"
-                    " bound; use 'interior-point'."
-                )
-            whole += beta * inner * (1.0 if stage.outer is None else outer) / room
+        own, whole = _stage_norms(stage, int(shift), norm, last, number)
+        norms += own
         wholes.append(whole)
     log_value = sum(math.log(whole) if whole > 0 else -math.inf for whole in wholes)
     none = (None,) * len(network.stages)
@@ -77,6 +58,31 @@ def product(network: Network, norm: str = "l2", tolerance: float = 1e-4) -> Cand
         np.array(wholes),
         none,
     )
+
+
+def _stage_norms(
+    stage: Stage, shift: int, norm: str, last: bool, number: int
+) -> tuple[list[float], float]:
+    """Norms of the matrices of a stage, and of the stage."""
+    matrices = (stage.skip, stage.inner, stage.outer, stage.loop)
+    # The map to the output: H, and G or, where there is none, W.
+    sums = (last, last and stage.outer is None, last, False)
+    own = [
+        math.nan if part is None else _norm(scaled_by(part, power), norm, entries)
+        for part, power, entries in zip(matrices, (shift, shift, 0, 0), sums, strict=True)
+    ]
+    skip, inner, outer, loop = own
+    whole = 0.0 if stage.skip is None else skip
+    if stage.inner is not None:
+        beta = _beta(stage, norm)
+        room = 1.0 if stage.loop is None else 1 - beta * loop
+        if room <= 0:
+            raise ValueError(
+                f"product: the loop of stage {number} has norm {loop:.4g}, too large for a"
+                " bound; use 'interior-point'."
+            )
+        whole += beta * inner * (1.0 if stage.outer is None else outer) / room
+    return [size for part, size in zip(matrices, own, strict=True) if part is not None], whole
 
 
 def _beta(stage: Stage, norm: str) -> float:
@@ -121,17 +127,7 @@ def eclipse_fast(network: Network, norm: str = "l2", tolerance: float = 1e-4) ->
     v^2 beta^2 into no less than e^2 with this multiplier).  For feed-forward networks of units
     with slopes, in l2; ValueError for others.
     """
-    _known(norm)
-    if norm != "l2":
-        raise ValueError("eclipse-fast is for norm 'l2'; use 'lipsdp'.")
-    if not network.is_feed_forward:
-        raise ValueError("eclipse-fast is for feed-forward networks; use 'lipsdp'.")
-    if not network.kinds <= {"slopes"}:
-        raise ValueError(
-            "eclipse-fast is for units with slopes, not for groups such as MaxMin; use 'nsr-full'."
-        )
-    if any((_slopes(stage)[0] == _slopes(stage)[1]).any() for stage in network.stages[:-1]):
-        raise ValueError("eclipse-fast needs units with lower < upper slope; use 'lipsdp'.")
+    _check_eclipse(network, norm)
     exponents = stage_exponents(network)
     shifts = -np.diff(exponents)
     x: Vector | None = None
@@ -163,6 +159,20 @@ def eclipse_fast(network: Network, norm: str = "l2", tolerance: float = 1e-4) ->
             (*(rho * own for own in multipliers if own is not None), None),
         )
     )
+
+
+def _check_eclipse(network: Network, norm: str) -> None:
+    _known(norm)
+    if norm != "l2":
+        raise ValueError("eclipse-fast is for norm 'l2'; use 'lipsdp'.")
+    if not network.is_feed_forward:
+        raise ValueError("eclipse-fast is for feed-forward networks; use 'lipsdp'.")
+    if not network.kinds <= {"slopes"}:
+        raise ValueError(
+            "eclipse-fast is for units with slopes, not for groups such as MaxMin; use 'nsr-full'."
+        )
+    if any((_slopes(stage)[0] == _slopes(stage)[1]).any() for stage in network.stages[:-1]):
+        raise ValueError("eclipse-fast needs units with lower < upper slope; use 'lipsdp'.")
 
 
 def _forward(stage: Stage, w: Vector, x: Vector | None) -> tuple[Vector, Vector] | None:

@@ -337,6 +337,26 @@ def _candidate(
         delta = found.y[:count] * start.output
         output = 1 / delta
         value = base[-1] * math.log(2) + 0.5 * math.log(outer.sum() * delta.sum())
+    parts = _stage_multipliers(rows, start, numbers)
+    history = tuple((k, log(dual), log(best)) for k, dual, best in found.history)
+    return packed(
+        Candidate(
+            norm,
+            name,
+            value,
+            tuple(base),
+            outer,
+            output,
+            parts,
+            log(found.dual),
+            found.iterations,
+            history,
+        )
+    )
+
+
+def _stage_multipliers(rows: Rows, start: _Start, numbers: Vector) -> tuple[Vector | None, ...]:
+    """Per stage; inf for constant units, 0 for unread ones, nan for linear ones (see `packed`)."""
     multipliers = np.full(sum(rows.multipliers), np.nan)
     tie = rows.tie[start.used]
     _, compressed = np.unique(tie, return_inverse=True)
@@ -347,21 +367,7 @@ def _candidate(
         number_of = rows.tie[idle]
         multipliers[number_of[number_of < multipliers.size]] = number
     parts = np.split(multipliers, np.cumsum(rows.multipliers)[:-1])
-    history = tuple((k, log(dual), log(best)) for k, dual, best in found.history)
-    return packed(
-        Candidate(
-            norm,
-            name,
-            value,
-            tuple(base),
-            outer,
-            output,
-            tuple(part if part.size else None for part in parts),
-            log(found.dual),
-            found.iterations,
-            history,
-        )
-    )
+    return tuple(part if part.size else None for part in parts)
 
 
 def _zero(network: Network, norm: str, name: str, rows: Rows) -> Candidate:

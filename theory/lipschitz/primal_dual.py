@@ -130,15 +130,7 @@ def minimise(
         step = _Step(program, x, z)
         if step.factor is None or stalled > 8:
             break
-        dy, dm, dx = step.towards(0.0)
-        primal, dual = _length(m, dm), _length(x, dx)
-        ahead = float(np.sum((m + primal * dm) * (x + dual * dx))) / size
-        sigma = max(ahead / mu, 0.0) ** 2 if min(primal, dual) >= 0.3 else 0.5
-        sigma = min(max(sigma, 1e-4), 0.9)
-        dy, dm, dx = step.towards(sigma * mu, dx @ dm @ z)
-        primal, dual = _length(m, dm), _length(x, dx)
-        keep = 0.95 if min(primal, dual) > 0.5 else 0.92
-        primal, dual = (s if s == 1 else keep * s for s in (primal, dual))
+        dy, dx, primal, dual = _direction(step, m, mu)
         y_next = y + primal * dy
         m_next = program.slack(y_next)
         root_next = cholesky(m_next)
@@ -148,6 +140,21 @@ def minimise(
         x = x + dual * dx
         x = (x + x.T) / 2
     return found
+
+
+def _direction(step: "_Step", m: Vector, mu: float) -> tuple[Vector, Vector, float, float]:
+    """dy, dX and the lengths along them, by Mehrotra's rule."""
+    x, size = step.x, len(m)
+    _, dm, dx = step.towards(0.0)
+    primal, dual = _length(m, dm), _length(x, dx)
+    ahead = float(np.sum((m + primal * dm) * (x + dual * dx))) / size
+    sigma = max(ahead / mu, 0.0) ** 2 if min(primal, dual) >= 0.3 else 0.5
+    sigma = min(max(sigma, 1e-4), 0.9)
+    dy, dm, dx = step.towards(sigma * mu, dx @ dm @ step.z)
+    primal, dual = _length(m, dm), _length(x, dx)
+    keep = 0.95 if min(primal, dual) > 0.5 else 0.92
+    primal, dual = (length if length == 1 else keep * length for length in (primal, dual))
+    return dy, dx, primal, dual
 
 
 def _judge(

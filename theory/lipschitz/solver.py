@@ -200,8 +200,10 @@ class _Search:
 
     @property
     def done(self) -> bool:
-        """Whether every bracket is closed, or no upper bound can be had."""
-        return self.too_wide or bool((self.upper - self.dual <= math.log1p(self.tolerance)).all())
+        """Whether every bracket is closed, or the dual value has settled and is all there is."""
+        if self.too_wide:
+            return self.stalls > 1
+        return bool((self.upper - self.dual <= math.log1p(self.tolerance)).all())
 
     def check(self, iteration: int, stalled: bool) -> None:
         """Evaluate both ends; where the ascent has stalled with an open bracket, help it."""
