@@ -1,4 +1,4 @@
-"""Sums over samples that merge exactly in meaning and in block order: moments and binned laws.
+"""Sums over samples that merge exactly in meaning and in block order: moments, laws, extremes.
 
 All sums are double precision.  Merging two accumulators does not commute in floating point, so the
 caller merges in block order.
@@ -112,6 +112,23 @@ class Counts(NamedTuple):
         return Counts(self.counts + other.counts)
 
 
+class Largest(NamedTuple):
+    """The largest value of a stream, and the vector that belongs to it; the first of equal ones."""
+
+    value: Any
+    at: Any
+
+    @staticmethod
+    def of_numpy(values: np.ndarray[Any, Any], vectors: np.ndarray[Any, Any]) -> Largest:
+        """Of values (samples,) with vectors (samples, length); NaN counts as the largest."""
+        place = int(np.argmax(values))
+        return Largest(values[place], vectors[place])
+
+    def merge(self, other: Largest) -> Largest:
+        """The larger of the two, this one if they are equal."""
+        return other if other.value > self.value else self
+
+
 def _check_precision() -> None:
     import jax.numpy as jnp
 
@@ -119,7 +136,7 @@ def _check_precision() -> None:
         raise TypeError("sums over samples need jax_enable_x64; call simulations.core.setup().")
 
 
-Accumulator: TypeAlias = Moments | Counts
+Accumulator: TypeAlias = Moments | Counts | Largest
 Block: TypeAlias = dict[str, Accumulator]
 
 
@@ -137,13 +154,15 @@ def to_json(block: Block) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> Block:
-    """Inverse of `to_json`; five fields are moments, one field is counts."""
-    return {
-        name: Counts(np.array(fields[0], dtype=np.int64))
-        if len(fields) == 1
-        else Moments(*(np.array(field, dtype=np.float64) for field in fields))
-        for name, fields in data.items()
-    }
+    """Inverse of `to_json`; five fields are moments, two a largest value, one field is counts."""
+    return {name: _from_json(fields) for name, fields in data.items()}
+
+
+def _from_json(fields: list[Any]) -> Accumulator:
+    if len(fields) == 1:
+        return Counts(np.array(fields[0], dtype=np.int64))
+    kind = Largest if len(fields) == 2 else Moments
+    return kind(*(np.array(field, dtype=np.float64) for field in fields))
 
 
 def not_finite(block: Block) -> str | None:

@@ -49,6 +49,8 @@ def test_equal_logits_have_the_constant_zero():
     found = margins(Network([first, last]))
     assert found.upper[0, 2] == 0
     assert found.upper[0, 1] == pytest.approx(found.upper[2, 1], rel=2e-3)
+    for constant in ([np.zeros((4, 3)), np.ones((2, 4))], [np.ones((4, 3)), np.zeros((2, 4))]):
+        assert (margins(Network(constant)).upper == 0).all()
 
 
 def test_no_attack_succeeds_within_the_radius():

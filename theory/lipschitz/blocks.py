@@ -124,6 +124,9 @@ def _block(stage: Stage, fold: Any) -> tuple[Block, Any]:
     assert stage.lower is not None
     assert stage.upper is not None
     middle, half = (stage.lower + stage.upper) / 2, (stage.upper - stage.lower) / 2
+    silent = (half == 0) & (middle == 0)
+    if silent.any():  # the units are 0: without weights they are taken out as dead
+        inner = scipy.sparse.diags_array((~silent).astype(float)) @ inner
     order = np.concatenate([np.flatnonzero(half == 0), np.flatnonzero(half > 0)])
     passing = int((half == 0).sum())
     block = Block(

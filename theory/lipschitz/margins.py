@@ -19,7 +19,7 @@ import numpy as np
 from theory.lipschitz.bounds import certified
 from theory.lipschitz.certificate import Certificate
 from theory.lipschitz.network import Network, Stage, dense, product
-from theory.lipschitz.reductions import Component
+from theory.lipschitz.reductions import Component, width
 from theory.lipschitz.solver import close, merged, reduce
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
@@ -87,11 +87,14 @@ def margins(
     np.fill_diagonal(upper, 0.0)
     np.fill_diagonal(dual, 0.0)
     certificates = {}
-    silent = not final.any(axis=(1, 2)).all()
+    if not final.any() or not all(map(width, reduced.blocks)):
+        for i, j in chosen:
+            upper[i, j] = upper[j, i] = dual[i, j] = dual[j, i] = 0.0
+        return Margins(upper, dual, {}, norm)
     results = close(reduced.blocks, _alive(final), norm, tolerance, **options)
     every = Component(reduced.blocks, np.arange(network.inputs), np.arange(1))
     for (i, j), result, matrix in zip(chosen, results, final, strict=True):
-        if silent and not matrix.any():
+        if not matrix.any():
             upper[i, j] = upper[j, i] = dual[i, j] = dual[j, i] = 0.0
             continue
         whole = merged(network, norm, reduced, [every], [result])

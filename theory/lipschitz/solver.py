@@ -342,7 +342,8 @@ def merged(
             assert found is not None
             origin = part.blocks[k].origin
             merged[origin] = np.ldexp(found, power)
-        whole.append(_completed(merged, reduced.fate[k]))
+        after = reduced.fate[k + 1 : stages]
+        whole.append(_completed(merged, reduced.fate[k], after))
     if norm == "l2":
         ends = (
             np.array([math.exp(min(2 * (combine(values) - LOG2 * last), 700.0))]),
@@ -372,14 +373,21 @@ def merged(
     )
 
 
-def _completed(merged: Array, fate: Array) -> Array:
-    """Multipliers for dead units too: large where v is constant, small where nobody reads."""
+def _completed(merged: Array, fate: Array, after: Sequence[Array]) -> Array:
+    """Multipliers for idle units too: large where v is constant, small where nobody reads.
+
+    Units of groups can be idle without a zero among the weights, so that the proof does not take
+    them out.  One that feeds an idle unit of a later stage must be larger still.
+    """
     known = merged[np.isfinite(merged)]
     middle = float(np.median(known)) if len(known) else 1.0
     top = float(known.max()) if len(known) else 1.0
+    fed, unread = (sum(bool((later * sign > 0).any()) for later in after) for sign in (1, -1))
     filled = np.where(np.isnan(merged), middle, merged)
-    filled = np.where(np.isnan(merged) & (fate > 0), 1e3 * top, filled)
-    return np.where(np.isnan(merged) & (fate < 0), 1e-12 * middle, filled)
+    large = top * 10.0 ** min(9 + 6 * fed, 100)
+    small = middle * 10.0 ** min(-9 + 2 * unread, -5)
+    filled = np.where(np.isnan(merged) & (fate > 0), large, filled)
+    return np.where(np.isnan(merged) & (fate < 0), small, filled)
 
 
 def _silent(network: Network, norm: str) -> Candidate:

@@ -1,0 +1,5 @@
+"""`python -m simulations.lipschitz`."""
+
+from simulations.lipschitz.command import main
+
+raise SystemExit(main())
