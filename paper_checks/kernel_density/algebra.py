@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from paper_checks.kernel_density.symbolic import distance, rate
+
 
 def stationary(square: Any) -> Any:
     """h dkappa/dh below h_G, kappa = alpha - 1/2 + log h + u/(2h^2), at h^2 = `square`."""
@@ -166,7 +168,7 @@ def one_threshold(numerator: Any, steepest: int) -> Any:
     import sympy as sp
 
     s, q = sp.symbols("s q", positive=True)
-    u = s / (1 + s) + q * s**2 / (1 + s) ** 2
+    u = distance(s, q)
     stated = sp.sympify(numerator, locals={"s": s, "q": q}) / ((1 + s) * (1 + s + q * s))
     return sp.simplify(steepest - s * sp.diff(u, s) / u - stated)
 
@@ -292,7 +294,7 @@ def planted(q: Any) -> Any:
     import sympy as sp
 
     s = sp.Symbol("s", positive=True)
-    return sp.simplify(_rate(s, sp.sympify(q, locals={"s": s})) - sp.log(1 + 1 / s) / 2)
+    return sp.simplify(rate(s, sp.sympify(q, locals={"s": s})) - sp.log(1 + 1 / s) / 2)
 
 
 def planted_direction(query: Any) -> Any:
@@ -343,13 +345,7 @@ def _typical() -> tuple[Any, Any, Any]:
     import sympy as sp
 
     s = sp.Symbol("s", positive=True)
-    return s, _rate(s, 1), s * (1 + 2 * s) / (1 + s) ** 2
-
-
-def _rate(s: Any, q: Any) -> Any:
-    import sympy as sp
-
-    return sp.log(1 + 1 / s) / 2 - 1 / (2 * (1 + s)) + q / (2 * (1 + s) ** 2)
+    return s, rate(s, 1), sp.factor(distance(s, 1))
 
 
 def _above(h: Any) -> Any:

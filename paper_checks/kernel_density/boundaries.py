@@ -11,7 +11,7 @@ import numpy as np
 from paper_checks.core import Case, Claim, Verdict
 from paper_checks.identities import agree, proved
 from paper_checks.kernel_density import symbolic
-from paper_checks.kernel_density.observe import bandwidth, boundary, deficit, limit, points
+from paper_checks.kernel_density.observe import bandwidth, boundary, deficit, limit, lost, points
 from paper_checks.kernel_density.roots import (
     CLT,
     GLASS,
@@ -35,10 +35,8 @@ def _glass_case(alpha: str, text: str, index: int = 1, q: str = "1") -> Case:
     return root_case(name, partial(glass_rate, q=q, index=index), alpha, text, wrong)
 
 
-def _lost(index: float, alpha: float = 0.25) -> float:
-    """alpha + phi(1) + u*/(2 h^2)."""
-    h = bandwidth(index, alpha)
-    return alpha + float(theory.moment_rate(1.0, h)) + float(theory.nearest(alpha)) / (2 * h * h)
+def _lost(index: float) -> float:
+    return lost(bandwidth(index, 0.25), 0.25)
 
 
 def _deficit_case(index: float, tolerance: float) -> Case:
@@ -48,7 +46,7 @@ def _deficit_case(index: float, tolerance: float) -> Case:
     }
     if index >= 1:
         wrong = {
-            "h_G larger: condensed up to h_CLT": lambda: _lost(index * 0.5, 0.25),
+            "h_G larger: condensed up to h_CLT": lambda: _lost(index * 0.5),
             "alpha/100": lambda: 0.0025,
         }
     return agree(
@@ -61,19 +59,18 @@ def _deficit_case(index: float, tolerance: float) -> Case:
 
 
 def _finite(d: int) -> list[float]:
-    """Slopes 2 h^2 dlog F/dr^2 at r_n^2 by central differences of the exact log F; h = 0.7."""
-    n, h = points(d), 0.7
-    law = Distances(d)
-    r2 = float(law.quantile(-math.log(n)))
+    """2 h^2 dlog F/dr^2 at r_n^2 by central differences of the exact log F, and -log F; h = 0.7."""
+    h, law = 0.7, Distances(d)
+    r2 = theory.finite_index(d, points(d), h).nearest
     step = 1e-3 * r2
     ends = law.log_cdf(np.array([r2 - 2 * step, r2 - step, r2 + step, r2 + 2 * step]))
     slope = float(np.array([1, -8, 8, -1]) @ ends) / (12 * step)
-    return [2 * h * h * slope, r2]
+    return [2 * h * h * slope, -float(law.log_cdf(r2))]
 
 
 def _finite_index(d: int) -> list[float]:
-    found = theory.finite_index(d, points(d), 0.7)
-    return [found.index, found.nearest]
+    n = points(d)
+    return [theory.finite_index(d, n, 0.7).index, math.log(n)]
 
 
 def _index_limit(q: float) -> Prediction:

@@ -14,10 +14,10 @@ from paper_checks.identities import agree, proved
 from paper_checks.kernel_density import algebra
 from paper_checks.kernel_density.observe import points
 from paper_checks.kernel_density.risk import extrapolated
+from paper_checks.kernel_density.spectra import PAIR
 from theory import kernel_density as theory
 
 ALPHA = 0.25
-PAIR = ((1.0, 0.25), (1.0, 1.75))
 
 
 @cache

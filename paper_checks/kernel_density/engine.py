@@ -46,16 +46,23 @@ def _printed(size: tuple[int, float, float, float]) -> Case:
 
 
 @cache
-def _plain(size: tuple[int, float, float, float], count: int = 1800) -> tuple[float, ...]:
-    """The same by trapezoids in log r^2 and tau, the density by scipy's Bessel function."""
+def plain(
+    d: int, n: float, h: float, components: tuple[tuple[float, float], ...], count: int = 1800
+) -> tuple[float, ...]:
+    """The same by trapezoids in log r^2 and tau, the density by scipy's Bessel function.
+
+    Components of the data: weight, and q of the query as seen from the centre.
+    """
     from scipy.special import ive
 
-    d, n, h, q = size
-    x = np.linspace(math.log(1e-4 * d), math.log(d * (1 + q) + 14 * math.sqrt(8 * d) + 60), count)
-    r2, z = np.exp(x), np.sqrt(q * d * np.exp(x))
-    log_f = -((np.sqrt(r2) - math.sqrt(q * d)) ** 2) / 2 + np.log(ive(d / 2 - 1, z) / 2)
-    log_f += (d / 4 - 0.5) * np.log(r2 / (q * d))
-    mass = np.exp(log_f + x) * (x[1] - x[0])
+    far = max(q for _, q in components)
+    x = np.linspace(math.log(1e-4 * d), math.log(d * (1 + far) + 14 * math.sqrt(8 * d) + 60), count)
+    mass, r2 = np.zeros(count), np.exp(x)
+    for weight, q in components:
+        log_f = -((np.sqrt(r2) - math.sqrt(q * d)) ** 2) / 2
+        log_f += np.log(ive(d / 2 - 1, np.sqrt(q * d * r2)) / 2)
+        log_f += (d / 4 - 0.5) * np.log(r2 / (q * d))
+        mass += weight * np.exp(log_f + x) * (x[1] - x[0])
     tau = np.linspace(-60, d * 2.5 + 60, count)[:, None]
     zw = np.exp(np.minimum(tau - r2 / (2 * h * h), 700))
     step, a = float(tau[1, 0] - tau[0, 0]), np.exp(-zw)
@@ -63,6 +70,11 @@ def _plain(size: tuple[int, float, float, float], count: int = 1800) -> tuple[fl
     below = np.exp(log_l * (n - 1) / n) * step
     one, two, three = (n * ((zw**k * a) @ mass) * below for k in (1, 2, 3))
     return -np.euler_gamma - float(tau[:, 0] @ one), float(two.sum()), float(three.sum() / 2)
+
+
+def _plain(size: tuple[int, float, float, float]) -> tuple[float, ...]:
+    d, n, h, q = size
+    return plain(d, n, h, ((1.0, q),))
 
 
 PLAIN = ((10, 500.0, 0.8, 1.0), (20, 1e3, 1.2, 0.5), (15, 1e4, 0.6, 2.0))

@@ -53,9 +53,9 @@ def stable_scale(constant: Any) -> Any:
     import sympy as sp
 
     index = sp.Symbol("L", positive=True)
-    phase = sp.cos(sp.pi * index / 2)  # Re (-i)^L, principal branch
+    found = sp.re(sp.exp(index * sp.log(-sp.I)))  # the principal branch
     scale = sp.gamma(1 - index) * sp.cos(sp.pi * index / 2)
-    return sp.simplify(-sp.gamma(1 - index) * phase + constant * scale)
+    return sp.simplify(-sp.gamma(1 - index) * found + constant * scale)
 
 
 def skewness(constant: Any) -> Any:
@@ -63,8 +63,8 @@ def skewness(constant: Any) -> Any:
     import sympy as sp
 
     index = sp.Symbol("L", positive=True)
-    angle = -sp.pi * index / 2
-    return sp.simplify(sp.sin(angle) / sp.cos(angle) + constant * sp.tan(sp.pi * index / 2))
+    power = sp.exp(index * sp.log(-sp.I))
+    return sp.simplify(sp.im(power) / sp.re(power) + constant * sp.tan(sp.pi * index / 2))
 
 
 def shares_at_thresholds(constant: Any) -> Any:

@@ -22,7 +22,6 @@ from theory.prediction import Prediction
 
 ALPHA = 0.3
 POWERS = (1, 2, 4)
-EULER = 0.5772156649015329
 
 
 class Means(NamedTuple):
@@ -52,7 +51,7 @@ def means(d: int, h: float, power: float, alpha: float = ALPHA) -> Means:
     w = np.exp(log_w)
     laplace = np.exp(np.expm1(-w) @ mass)
     share = laplace @ (np.exp(2 * log_w - w) @ mass) * step
-    log_sum = -EULER - (tau[0] + laplace.sum() * step) - edge
+    log_sum = -np.euler_gamma - (tau[0] + laplace.sum() * step) - edge
     log_scale = float(theory.log_kernel_integral(d, power)) + d * math.log(h)
     truth = -d / 2 * (math.log(2 * math.pi) + 1)
     return Means(float(share), (truth + alpha * d - log_sum + log_scale) / d)

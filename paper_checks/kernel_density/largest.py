@@ -1,4 +1,4 @@
-"""C7: the largest weights: the inverse of the first share, Hill's estimator, and spacings."""
+"""C7: the largest weights: the inverse of the first share, and Hill's estimator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from paper_checks.core import BOTH, FULL, Case, Claim, Level, Verdict, measured
+from paper_checks.core import BOTH, FULL, Case, Claim, Level, Verdict
 from paper_checks.identities import agree, proved
 from paper_checks.kernel_density import integrals
 from paper_checks.kernel_density.observe import (
@@ -21,15 +21,11 @@ from paper_checks.kernel_density.observe import (
     points,
     sums,
 )
-from paper_checks.laws import law_within
 from paper_checks.rules import mean_within
-from simulations.kernel_density import SPACINGS, Params
 from theory import kernel_density as theory
 from theory.kernel_density.distances import Distances
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-
-# --- The largest share --------------------------------------------------------------------------
 
 
 @cache
@@ -102,33 +98,6 @@ def _extrapolated(value: Callable[[int, float], float], index: float) -> float:
 def _effective_points(index: float) -> float:
     """1/E Y_2 at d = 200."""
     return 1 / means(200, points(200), bandwidth(index)).y2.value
-
-
-# --- Spacings -----------------------------------------------------------------------------------
-
-
-def _spacings(d: int, n: float, levels: tuple[Level, ...] = BOTH) -> Case:
-    return Case(
-        label=f"d = {d}, n = {n:g}",
-        observe=measured(
-            SPACINGS, Params(dimension=d, points=n), "law_spacing", quick=4000, full=40 * THOUSAND
-        ),
-        predict=lambda: _exponential,
-        rule=law_within(0.05),
-        mutants={
-            "not weighted by k": lambda: _unweighted,
-            "mean 2/3": lambda: lambda x: -np.expm1(-1.5 * np.asarray(x)),
-        },
-        levels=levels,
-    )
-
-
-def _exponential(x: Array) -> Array:
-    return -np.expm1(-x)
-
-
-def _unweighted(x: Array) -> Array:
-    return np.asarray(np.mean([-np.expm1(-k * x) for k in (1, 2, 3)], axis=0))
 
 
 CLAIMS = (
@@ -214,23 +183,6 @@ CLAIMS = (
                 {"d = 800": partial(_hill, 800, index), "its root": math.sqrt(index)},
             )
             for index in (0.7, 1.25)
-        ),
-    ),
-    Claim(
-        id="kernel_density/C7.spacings",
-        source="derived",
-        provenance="derived",
-        kind="formula",
-        statement=r"$k\log(F(r_{(k+1)}^2)/F(r_{(k)}^2))$, $k \le 3$, of sampled distances are"
-        r" exponential of mean 1 at every $n$ and $d$: the law within 0.05 at four sizes, to $n ="
-        r" 10^{100}$.",
-        expected=Verdict.SUPPORTED,
-        method="monte-carlo",
-        cases=(
-            _spacings(100, 1e12),
-            _spacings(300, 1e30),
-            _spacings(5, 1000.0, FULL),
-            _spacings(1000, 1e100, FULL),
         ),
     ),
 )

@@ -101,6 +101,11 @@ def sums(name: str, quick: int, full: int, **params: Any) -> Measured:
     return measured(SUMS, Params(**params), name, quick=quick, full=full)
 
 
+def lost(h: float, alpha: float = ALPHA) -> float:
+    """alpha + phi(1) + u*/(2 h^2): log(n E W/a_n)/d in the limit, a_n the largest weight."""
+    return alpha + float(theory.moment_rate(1.0, h)) + float(theory.nearest(alpha)) / (2 * h * h)
+
+
 def deficit(index: float, alpha: float = 0.25) -> Callable[[int], Prediction]:
     """d -> (log n E W - E log S)/d, exactly."""
     h = bandwidth(index, alpha)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
-from paper_checks.core import FULL, Case, Claim, Verdict
+from paper_checks.core import BOTH, FULL, Case, Claim, Verdict
 from paper_checks.identities import agree, proved
 from paper_checks.kernel_density import algebra
 from paper_checks.kernel_density.observe import points
@@ -116,7 +116,7 @@ def _price_case(d: int, n: float, value: float, digit: float, full: bool) -> Cas
         value,
         digit,
         {"d times the limit": limit, "nothing": 0.0},
-        FULL if full else ("quick", "full"),
+        FULL if full else BOTH,
     )
 
 

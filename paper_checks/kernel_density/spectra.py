@@ -1,4 +1,4 @@
-r"""C13: data of several variances, and the local intrinsic dimension.
+r"""C13: data of several variances, mixtures, and the local intrinsic dimension.
 
 The limits are extrapolated from the exact law of r^2 = v_1 chi_1 + v_2 chi_2, two noncentral
 chi^2 variables of d/2 degrees of freedom and noncentrality d/2 for a typical query.
@@ -16,6 +16,8 @@ import numpy as np
 from paper_checks.core import Claim, Verdict
 from paper_checks.identities import agree, proved
 from paper_checks.kernel_density import algebra
+from paper_checks.kernel_density.engine import plain
+from paper_checks.kernel_density.observe import means
 from paper_checks.kernel_density.risk import bisected, digits, extrapolated
 from theory import kernel_density as theory
 from theory.kernel_density.distances import Distances
@@ -82,9 +84,21 @@ def _limit(spectrum: theory.rates.Spectrum | None = PAIR) -> list[float]:
 
 
 def _prefactor(d: int) -> float:
-    """d (log F(d u*) + alpha d + log(2 pi d v)/2): bounded if the prefactor is right."""
+    """log F(d u*) + alpha d + log(2 pi d v)/2: tends to 0 if the prefactor is right."""
     log_f = small_ball(d, d * float(theory.nearest(ALPHA, 1.0, PAIR)))[0]
     return log_f - float(theory.log_probability(d, ALPHA, 1.0, PAIR))
+
+
+def _mixture(weight: float, other: float) -> list[float]:
+    """E log S and E Y_2 of n = 4000 points of a mixture, a query typical of this component.
+
+    The other one is seen at |x|^2 = `other` d; d = 20 and h = 0.75.
+    """
+    return list(plain(20, 4000.0, 0.75, ((weight, 1.0), (1 - weight, other)))[:2])
+
+
+def _component(n: float) -> list[Prediction]:
+    return list(means(20, n, 0.75)[:2])
 
 
 def _moment_by_quadrature(h: float, power: float) -> float:
@@ -219,6 +233,30 @@ CLAIMS = (
                 {
                     "v of the mean variance": lambda: _log_width(None) / 2 - _log_width(PAIR) / 2,
                     "half a logarithm of 2 too much": -math.log(2) / 2,
+                },
+            ),
+        ),
+    ),
+    Claim(
+        id="kernel_density/C13.mixture",
+        source="derived",
+        provenance="derived",
+        kind="formula",
+        statement=r"In a mixture of well separated components a query sees its own, of weight $w$,"
+        r" and $\alpha$ becomes $\alpha + (\log w)/d$: 4000 points in $d = 20$, of which a quarter"
+        r" has the query's centre and the rest one $5\sqrt d$ away, $h = 0.75$, have"
+        r" $\mathbb{E}\log S$ and $\mathbb{E} Y_2$ of 1000 points within 0.001.",
+        expected=Verdict.SUPPORTED,
+        method="exact",
+        cases=(
+            agree(
+                "E log S and E Y_2",
+                partial(_mixture, 0.25, 26.0),
+                partial(_component, 1000.0),
+                1e-3,
+                {
+                    "all points count": partial(_component, 4000.0),
+                    "w^2 n points": partial(_component, 250.0),
                 },
             ),
         ),

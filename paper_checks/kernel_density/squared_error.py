@@ -28,17 +28,16 @@ def _powers(value: Any) -> Prediction:
 
 
 def _largest_index() -> list[float]:
-    """The largest lambda* of h_MISE over alpha, by a search over w, and its alpha."""
+    """The largest lambda* of h_MISE over alpha, by a search, and its alpha."""
     from scipy.optimize import minimize_scalar
 
-    def index(w: float) -> float:
-        return (1 - w) / (math.exp(-w * (1 - w)) - w / 2)
-
     found = minimize_scalar(
-        lambda w: -index(w), bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-12}
+        lambda alpha: -_index_of_optimum(alpha)[0],
+        bounds=(0.01, 5.0),
+        method="bounded",
+        options={"xatol": 1e-9},
     )
-    w = float(found.x)
-    return [-float(found.fun), (-math.log(w) - w * (1 - w)) / 2]
+    return _index_of_optimum(float(found.x))
 
 
 def _index_of_optimum(alpha: float) -> list[float]:

@@ -25,16 +25,17 @@ def _phi(power: Any, h2: Any) -> Any:
     return -sp.log(1 + power / h2) / 2 - q * power / (2 * (h2 + power))
 
 
-def _rate(s: Any) -> Any:
-    """alpha(s)."""
+def rate(s: Any, q: Any = None) -> Any:
+    """alpha(s); q is a letter unless given."""
     import sympy as sp
 
-    q = _letters()[1]
+    q = _letters()[1] if q is None else q
     return sp.log(1 + 1 / s) / 2 - 1 / (2 * (1 + s)) + q / (2 * (1 + s) ** 2)
 
 
-def _distance(s: Any) -> Any:
-    q = _letters()[1]
+def distance(s: Any, q: Any = None) -> Any:
+    """u(s); q is a letter unless given."""
+    q = _letters()[1] if q is None else q
     return s / (1 + s) + q * s**2 / (1 + s) ** 2
 
 
@@ -84,7 +85,7 @@ def legendre(constant: Any) -> Any:
     s, _, lam, h = _letters()
     phi = _phi(lam, h**2)
     found = (lam * sp.diff(phi, lam) - phi).subs(h, sp.sqrt(lam * s))
-    return _small(constant * _rate(s) - found)
+    return _small(constant * rate(s) - found)
 
 
 def tilted_distance(constant: Any) -> Any:
@@ -93,7 +94,7 @@ def tilted_distance(constant: Any) -> Any:
 
     s, _, lam, h = _letters()
     slope = sp.diff(_phi(lam, h**2), lam).subs(h, sp.sqrt(lam * s))
-    return sp.simplify(_distance(s) + constant * lam * s * slope)
+    return sp.simplify(distance(s) + constant * lam * s * slope)
 
 
 def rate_slope(constant: Any) -> Any:
@@ -101,7 +102,7 @@ def rate_slope(constant: Any) -> Any:
     import sympy as sp
 
     s = _letters()[0]
-    return sp.simplify(2 * s * sp.diff(_rate(s), s) / sp.diff(_distance(s), s) - constant)
+    return sp.simplify(2 * s * sp.diff(rate(s), s) / sp.diff(distance(s), s) - constant)
 
 
 def decreasing(constant: Any) -> Any:
@@ -109,7 +110,7 @@ def decreasing(constant: Any) -> Any:
     import sympy as sp
 
     s = _letters()[0]
-    return sp.simplify(s * sp.diff(_rate(s), s) + constant * _width(s))
+    return sp.simplify(s * sp.diff(rate(s), s) + constant * _width(s))
 
 
 def curvature(constant: Any) -> Any:
@@ -140,7 +141,7 @@ def implicit(constant: Any, index: int) -> Any:
 
     _, q, _, h = _letters()
     stated = sp.log(1 + index / h**2) / 2 - sp.sympify(constant) * h**2 / (h**2 + index) ** 2
-    return _small(_rate(h**2 / index).subs(q, 1) - stated)
+    return _small(rate(h**2 / index).subs(q, 1) - stated)
 
 
 def dense(constant: Any) -> Any:
@@ -159,7 +160,7 @@ def sparse(constant: Any) -> Any:
 
     q, y = _letters()[1], sp.Symbol("y", positive=True)
     s = 1 / y - sp.sympify(constant)
-    found = sp.series(sp.Rational(4, 3) * _rate(s).subs(q, 1), y, 0, 4).removeO()
+    found = sp.series(sp.Rational(4, 3) * rate(s).subs(q, 1), y, 0, 4).removeO()
     return sp.simplify(found - y**2)
 
 
@@ -168,7 +169,7 @@ def index(constant: Any) -> Any:
     import sympy as sp
 
     s, _, _, h = _letters()
-    count = -sp.diff(_rate(s), s) / sp.diff(_distance(s), s)
+    count = -sp.diff(rate(s), s) / sp.diff(distance(s), s)
     return sp.simplify(-count * -2 * h**2 - constant * h**2 / s)
 
 
@@ -186,7 +187,7 @@ def explosion(constant: Any, index: int) -> Any:
     one, two = (phi.subs(lam, k).subs(h, sp.sqrt(h2)) for k in (1, 2))
     slope = sp.diff(phi, lam).subs(lam, index).subs(h, sp.sqrt(h2))
     rest = two - one - slope if index == 1 else one - two + slope
-    return _small(two - 2 * one - _rate(s) - constant * rest)
+    return _small(two - 2 * one - rate(s) - constant * rest)
 
 
 # --- C4, C5 -------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def _free_energy(condensed: bool) -> Any:
     s, q, _, _ = _letters()
     h2 = sp.exp(2 * sp.Symbol("x", real=True))
     if condensed:
-        return -sp.log(2 * sp.pi * h2) / 2 - _rate(s) - _distance(s) / (2 * h2)
+        return -sp.log(2 * sp.pi * h2) / 2 - rate(s) - distance(s) / (2 * h2)
     return -sp.log(2 * sp.pi * (1 + h2)) / 2 - q / (2 * (1 + h2))
 
 
@@ -229,8 +230,8 @@ def by_q(constant: Any, condensed: bool) -> Any:
     s, q, _, h = _letters()
     x = sp.Symbol("x", real=True)
     if condensed:  # alpha is fixed: s moves with q, and -alpha in f does not
-        along = -sp.diff(_rate(s), q) / sp.diff(_rate(s), s)
-        found = -(sp.diff(_distance(s), q) + sp.diff(_distance(s), s) * along) / (2 * h**2)
+        along = -sp.diff(rate(s), q) / sp.diff(rate(s), s)
+        found = -(sp.diff(distance(s), q) + sp.diff(distance(s), s) * along) / (2 * h**2)
         stated = s / (2 * h**2 * (1 + s))
     else:
         found = sp.diff(_free_energy(False), q).subs(x, sp.log(h))
@@ -254,7 +255,7 @@ def exponents_meet(constant: Any) -> Any:
 
     s = _letters()[0]
     h2 = 2 * s
-    normal = sp.sympify(constant) * (_rate(s) - _phi(2, h2) + 2 * _phi(1, h2))
+    normal = sp.sympify(constant) * (rate(s) - _phi(2, h2) + 2 * _phi(1, h2))
     return _small(normal - _stable_exponent(h2))
 
 
@@ -265,4 +266,4 @@ def exponent_vanishes(constant: Any) -> Any:
 
 def _stable_exponent(h2: Any) -> Any:
     s = _letters()[0]
-    return _rate(s) + _phi(1, h2) + _distance(s) / (2 * h2)
+    return rate(s) + _phi(1, h2) + distance(s) / (2 * h2)

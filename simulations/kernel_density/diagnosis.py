@@ -35,6 +35,8 @@ MEANING = {
 }
 CLEAR = 0.8
 """Index below which the law of the condensed phase is a guide at usual sizes."""
+COMPARABLE = 5
+"""Dimensions from which the estimated index is near enough to the exact one: see `local_index`."""
 EACH = 20
 """Queries that are all printed."""
 
@@ -139,9 +141,10 @@ def _index_if_normal(p: DataParams) -> float | None:
     from theory.kernel_density import finite_index
 
     n = len(p.table.arrays[0]) - (not p.asked)
-    if not p.whiten or n < 2 or not 1e-6 < p.bandwidth < 1e6:
+    d = p.frame.dimension
+    if not p.whiten or n < 2 or d < COMPARABLE or not 1e-6 < p.bandwidth < 1e6:
         return None
-    return float(finite_index(p.frame.dimension, n, p.bandwidth).index)
+    return float(finite_index(d, n, p.bandwidth).index)
 
 
 def _queries(which: Array, a: Answers) -> list[Record]:
@@ -197,7 +200,7 @@ def _words(record: Record) -> list[str]:
     o, b = record["overall"], record["bandwidths"]
     name = record["rule"] or "given"
     lines = [
-        f"{record['points']} points in {record['columns']} columns"
+        f"{_count(record['points'], 'point')} in {_count(record['columns'], 'column')}"
         + (f", whitened to {record['dimension']}" if record["whiten"] else "")
         + f"; bandwidth {record['bandwidth']:.6g} ({name})."
     ]
@@ -226,6 +229,10 @@ def _words(record: Record) -> list[str]:
             + f"; Scott {b['scott']:.4g}, Silverman {b['silverman']:.4g}."
         )
     return lines + [f"Warning: {text}" for text in record["warnings"]]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + "s" * (number != 1)
 
 
 def _if_normal(index: float | None) -> str:
@@ -280,11 +287,11 @@ def _of_data(p: DataParams, o: Record) -> list[str]:
     f, columns = frame(p.table, p.whiten), p.table.arrays[0].shape[1]
     found = []
     if o["copies"]:
-        found.append(
-            f"{100 * o['copies']:.3g} % of the queries coincide with a point: copies make the "
-            "density there, and pull the likelihood-optimal bandwidth down."
-        )
-    if f.constant and not p.whiten:
+        what = "copies make the density there, and pull the likelihood-optimal bandwidth down"
+        if p.asked:
+            what = "that point's kernel is in the density there; without --queries it is left out"
+        found.append(f"{100 * o['copies']:.3g} % of the queries coincide with a point: {what}.")
+    if f.constant and f.scale and not p.whiten:
         named = ", ".join(map(str, f.constant[:8])) + (", ..." if len(f.constant) > 8 else "")
         found.append(
             f"{len(f.constant)} of {columns} columns are constant ({named}): leave them out, there "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,14 +84,28 @@ def blocks(table: Held, most: int | None = None) -> Iterator[tuple[int, Array]]:
 
 def rows(table: Held, which: Array) -> Array:
     """Rows of the matrix as float64, shape (len(which), dimension)."""
-    return np.asarray(table.arrays[0][which], dtype=np.float64)
+    found = np.asarray(table.arrays[0][which], dtype=np.float64)
+    _release(table.arrays[0])
+    return found
 
 
 def _blocks(x: Array, most: int | None = None) -> Iterator[tuple[int, Array]]:
     step = max(1, BLOCK_BYTES // (8 * x.shape[1]))
-    step = min(step, most or step)
+    for start, part in _parts(x, min(step, most or step)):
+        yield start, np.asarray(part, dtype=np.float64)
+
+
+def _parts(x: Array, step: int) -> Iterator[tuple[int, Array]]:
     for start in range(0, len(x), step):
-        yield start, np.asarray(x[start : start + step], dtype=np.float64)
+        yield start, x[start : start + step]
+        _release(x)
+
+
+def _release(x: Array) -> None:
+    """Give back the pages that a mapped file was read into: they are read again where needed."""
+    pages = getattr(x, "_mmap", None)
+    if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 @functools.lru_cache(maxsize=4)
@@ -105,8 +120,8 @@ def _digest(x: Array) -> str:
     """That of `Held`, of one array, without a copy of it."""
     found = hashlib.sha256(f"{x.dtype.str} {x.shape}".encode())
     step = max(1, BLOCK_BYTES // (x.itemsize * x.shape[1]))
-    for start in range(0, len(x), step):
-        found.update(np.ascontiguousarray(x[start : start + step]).data)
+    for _, part in _parts(x, step):
+        found.update(np.ascontiguousarray(part).data)
     return found.hexdigest()
 
 

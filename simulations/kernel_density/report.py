@@ -46,7 +46,7 @@ def regime_record(p: Params) -> Record:
         "q": q,
         "alpha": alpha,
         "regime": None,
-        "meaning": "one point: the estimate is its kernel",
+        "meaning": "the estimate is the kernel of one point",
         "index": {"finite": None, "asymptotic": None},
         "boundaries": {"finite": None, "asymptotic": None},
         "share": means.y2.value,
@@ -103,7 +103,7 @@ def _table(record: Record) -> list[list[str]]:
 
 def _conclusion(record: Record) -> list[str]:
     best, divergence = record["kl_optimum"], record["divergence"]
-    lines = [f"{(record['regime'] or 'one point').capitalize()}: {record['meaning']}."]
+    lines = [f"{(record['regime'] or 'no regime').capitalize()}: {record['meaning']}."]
     if record["regime"]:
         index = record["index"]
         lines.append(

@@ -84,6 +84,7 @@ def test_one_point_and_rules(capsys: pytest.CaptureFixture[str]) -> None:
     found = printed(capsys, "--dimension", 1, "--points", 1, "--samples", 2000)
     (report,) = found["reports"]
     assert report["regime"] is None
+    assert report["meaning"] == "the estimate is the kernel of one point"
     assert report["effective_points"] == pytest.approx(1)
     assert_predicted(found["estimates"], "log_sum")
     words = ("--dimension", 3, "--points", 100, "--samples", 1000)
@@ -94,6 +95,19 @@ def test_one_point_and_rules(capsys: pytest.CaptureFixture[str]) -> None:
         assert report["divergence"] >= report["kl_optimum"]["divergence"] - 1e-9
         assert report["bandwidth"] == h
     assert used[3] == pytest.approx(report["kl_optimum"]["bandwidth"])
+
+
+@pytest.mark.parametrize(("h", "regime", "y2"), [(1e-6, "condensed", 1), (1e6, "normal", 1e-3)])
+def test_ends_of_the_bandwidth(
+    h: float, regime: str, y2: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--dimension", 20, "--points", 1000, "--bandwidth", h, "--samples", 1000)
+    found = printed(capsys, *words)
+    assert found["reports"][0]["regime"] == regime
+    assert found["estimates"]["y2"]["value"] == pytest.approx(y2)
+    # At 1e6 all weights are 1 - 2e-11: rounding remains.
+    e = found["estimates"]["log_sum"]
+    assert abs(e["value"] - e["predicted"]) < Z * e["stderr"] + 1e-12
 
 
 @pytest.mark.slow

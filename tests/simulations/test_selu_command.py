@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import norm
 
 from simulations import cli, core
-from theory.weights import read_layers
 from tests.simulations import commands
 from tests.simulations.commands import ROOT, mistake, run
 from theory.selu import given_weights
+from theory.weights import read_layers
 
 core.setup()
 

@@ -12,9 +12,9 @@ import pytest
 from scipy import integrate
 
 from theory.kernel_density import engine
+from theory.kernel_density.corrections import carried_share
 from theory.kernel_density.distances import Distances
 from theory.kernel_density.engine import (
-    bulk_fraction,
     finite_index,
     log_moment,
     means,
@@ -247,11 +247,11 @@ def test_fraction_of_the_mean_at_index_one():
     # C6: exact proxies at alpha = .3.
     h = math.sqrt(glass(0.3))
     for d, value in ((30, 0.218), (100, 0.299), (300, 0.359), (1000, 0.409)):
-        n = math.exp(0.3 * d)
-        assert bulk_fraction(d, n, h) == pytest.approx(value, abs=6e-4)
+        nearest = finite_index(d, math.exp(0.3 * d), h).nearest
+        assert carried_share(d, h, nearest) == pytest.approx(value, abs=6e-4)
         # The same function of s at index 2.
-        assert bulk_fraction(d, n, math.sqrt(2) * h, power=2) == pytest.approx(
-            bulk_fraction(d, n, h), abs=1e-9
+        assert carried_share(d, math.sqrt(2) * h, nearest, 2.0) == pytest.approx(
+            carried_share(d, h, nearest), abs=1e-9
         )
 
 

@@ -192,9 +192,23 @@ def test_optima_of_the_sheet(d, n, bandwidth, divergence):
         assert abs(h - 0.7419) > 0.1
 
 
-def test_optimum_below_rounding_says_so():
-    with pytest.raises(ValueError, match=r"optimum for n = 1e\+30 and d = 3 is lost in rounding"):
-        kl_optimum(3, 1e30)
+@pytest.mark.parametrize(("d", "n"), [(1, 1e20), (1, 1e30), (3, 1e30)])
+def test_optimum_below_rounding_says_so(d, n):
+    with pytest.raises(ValueError, match=rf"and d = {d} is lost in rounding"):
+        kl_optimum(d, n)
+
+
+@pytest.mark.slow
+def test_optimum_that_rare_queries_decide_says_so():
+    with pytest.raises(ValueError, match=r"is lost: .* changes by .* % with their number"):
+        kl_optimum(1, 1e14)
+
+
+def test_divergence_is_never_negative():
+    found = kl_divergence(1, 1e30, 1e-3)
+    assert found.value >= 0
+    assert abs(found.value - 0.25e-12) <= found.error  # h^4/4: only the bias is left
+    assert kl_divergence(1, 1e30, 1e-2).value == pytest.approx(0.25e-8, rel=5e-3)
 
 
 def test_optimum_in_one_dimension():

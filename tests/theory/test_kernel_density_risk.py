@@ -170,6 +170,36 @@ def test_normal_exponent_of_the_exact_relative_variance():
 # --- risk (C10) ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("q", "spectrum"), [(1, None), (0.5, PAIR), (2, None), (0, None)])
+def test_exponent_of_the_share_is_the_best_level(q, spectrum):
+    """min over u of I(u) - alpha + 2 (log(n E W/W)/d)^+, on a grid of tilts."""
+    alpha = 0.3
+    low = kd.log_tilt(alpha, q, spectrum)
+    s = np.exp(np.linspace(low - 12, low + 12, 400_001))
+    rate, u = kd.rate(s, q, spectrum), kd.distance(s, q, spectrum)
+    for index in (1.02, 1.25, 1.7, 1.9, 2.5, 4.0, 100.0):
+        h = math.exp((low + math.log(index)) / 2)
+        below = u / (2 * h * h) + alpha + kd.moment_rate(1, h, q, spectrum)
+        best = np.min(rate - alpha + 2 * np.maximum(below, 0))
+        found = kd.share_exponent(alpha, h, q, spectrum)
+        # The minimum is a kink: a step of 6e-5 in log s, times s v of order 1.
+        assert found == pytest.approx(best, abs=6e-5)
+        typical = 2 * kd.fluctuation_exponent(alpha, h, q, spectrum)
+        assert found <= typical * (1 + 1e-12)
+        assert (typical - found < 1e-12) == (index > 2)
+    assert kd.share_exponent(alpha, math.exp(low / 2) * 0.9, q, spectrum) == 0
+
+
+def test_exponent_of_the_share_broadcasts_and_ends():
+    many = kd.share_exponent([0.1, 0.3], [[1.0], [2.0]])
+    assert many.shape == (2, 2)
+    assert many[1, 1] == kd.share_exponent(0.3, 2.0)
+    assert kd.share_exponent(0.3, 1e10) == pytest.approx(0.3, rel=1e-14)  # E Y_2 = 1/n
+    assert kd.share_exponent(5, 1e-3) == 0
+    with pytest.raises(ValueError, match="h must be > 0"):
+        kd.share_exponent(0.3, math.nan)
+
+
 @pytest.mark.parametrize("spectrum", [None, PAIR, SKEW])
 def test_risk_is_the_gap_to_the_truth(spectrum):
     pairs = spectrum or [(1, 1)]

@@ -56,6 +56,7 @@ from theory.kernel_density.risk import (
     free_energy,
     kl_limit,
     kl_risk,
+    share_exponent,
 )
 from theory.kernel_density.rules import (
     mise_approximation,
@@ -110,6 +111,7 @@ __all__ = [
     "relative_mise",
     "relative_variance",
     "scott",
+    "share_exponent",
     "share_moment",
     "share_variance",
     "silverman",

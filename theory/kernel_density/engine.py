@@ -119,13 +119,6 @@ def finite_index(d: int, n: float, h: float, q: float = 1.0) -> FiniteIndex:
     return FiniteIndex(h * h * local / nearest, nearest, -nearest / (2 * h * h), local)
 
 
-def bulk_fraction(d: int, n: float, h: float, q: float = 1.0, power: float = 1.0) -> float:
-    """Share of n E W^power from the points with r^2 > r_n^2 (C6); tends to 1/2 at index `power`."""
-    nearest = finite_index(d, n, h, q).nearest
-    c = h * h / (h * h + power)
-    return math.exp(float(Distances(d, q * c).log_sf(nearest / c)))
-
-
 def checked(d: object, n: object, h: object, q: object) -> tuple[Distances, float, float]:
     """The arguments, or ValueError."""
     n, h = real(n, "n"), real(h, "h")

@@ -20,11 +20,13 @@ import numpy as np
 from scipy import linalg, optimize
 
 from theory.kernel_density.distances import Array, Distances
-from theory.kernel_density.engine import STEPS, Means, checked, quadrature, transform
+from theory.kernel_density.engine import EPS, STEPS, Means, checked, quadrature, transform
 from theory.prediction import Prediction
 
 RESOLVED = 0.01
-"""Largest difference of log h* between two resolutions; where rounding decides it is near 1."""
+"""Largest difference of log h* between two resolutions."""
+ROUNDING = 16 * EPS
+"""A slope of this size is rounding, and counts as 0: a root."""
 
 
 class KLOptimum(NamedTuple):
@@ -40,7 +42,7 @@ def query_means(d: int, n: float, h: float) -> Means:
     """E log S, E Y_2, E Y_3 and E sum p r^2 over the data and queries x ~ N(0, I_d)."""
     distances, n, h = checked(d, n, h, 1.0)
     fine, coarse = (
-        _query_means(distances.dimension, n, h, count, step)
+        _query_means(distances.dimension, n, h, count, step)[1:]
         for count, step in zip(_counts(distances.dimension), STEPS, strict=True)
     )
     return Means(
@@ -55,30 +57,38 @@ def kl_divergence(d: int, n: float, h: float) -> Prediction:
     """E KL(rho || rho_h) for rho = N(0, I_d), n points, Gaussian kernel; nats for all of d."""
     log_sum = query_means(d, n, h).log_sum
     value = math.log(n) - d / 2 + d * math.log(h) - log_sum.value
-    return Prediction(value, log_sum.error + 1e-15 * d, log_sum.method)
+    # No divergence is negative: what is below 0 is rounding.
+    return Prediction(max(value, 0.0), log_sum.error + 1e-15 * d, log_sum.method)
 
 
 def kl_optimum(d: int, n: float) -> KLOptimum:
     """The bandwidth that minimises the risk, and the risk there; n - 1 for leave-one-out.
 
-    ValueError where rounding hides the optimum: the risk is 1e-13 or so, as for 1e30 points on a
-    line.
+    ValueError where it is lost: in rounding (the slope is of the order of h^4), as for 1e30 points
+    on a line, or in the mean over queries, where rare ones decide, as for 1e14.
     """
     distances, n, _ = checked(d, n, 1.0, 1.0)
     d = distances.dimension
     many, some = _counts(d)
     roots = [_log_guess(d, n)]
     for count, step, width in ((6, STEPS[1], 0.2), (some, STEPS[1], 0.02), (many, STEPS[0], 1e-3)):
-        slope = functools.partial(_slope, d=d, n=n, count=count, step=step)
+        slope = functools.cache(functools.partial(_slope, d=d, n=n, count=count, step=step))
+        if count == 6 and not any(slope(roots[0] + shift) for shift in (-width, width)):
+            raise ValueError(
+                f"the optimum for n = {n:g} and d = {d} is lost in rounding: all bandwidths near "
+                "it leave a risk of 0."
+            )
         ends = _bracket(slope, roots[-1], width)
         roots.append(float(optimize.brentq(slope, *ends, xtol=1e-11)))
-    if abs(roots[-1] - roots[-2]) > RESOLVED:
+    change = abs(roots[-1] - roots[-2])
+    if change > RESOLVED:
         raise ValueError(
-            f"the optimum for n = {n:g} and d = {d} is lost in rounding: all bandwidths near it "
-            "leave a risk of 0."
+            f"the optimum for n = {n:g} and d = {d} is lost: of the mean over queries too little "
+            f"is known, and the bandwidth changes by {100 * change:.2g} % with their number."
         )
     bandwidth = math.exp(roots[-1])
-    error = bandwidth * (abs(roots[-1] - roots[-2]) + 2e-11)
+    bend = (slope(ends[1]) - slope(ends[0])) / (ends[1] - ends[0])
+    error = bandwidth * (change + 2e-11 + ROUNDING / bend)
     divergence = kl_divergence(d, n, bandwidth)
     return KLOptimum(
         Prediction(bandwidth, error, "root of d KL/d log h by exact means"), divergence
@@ -92,9 +102,13 @@ def _counts(d: int) -> tuple[int, int]:
 
 
 def _slope(log_h: float, d: int, n: float, count: int, step: float) -> float:
-    """(d KL/d log h)/d = 1 - E sum p r^2/(d h^2)."""
+    """(d KL/d log h)/d = E sum p (1 - r^2/(d h^2)); 0 where it is rounding."""
     h = math.exp(log_h)
-    return float(1 - _query_means(d, n, h, count, step)[3] / (d * h * h))
+    one, *_, distance = _query_means(
+        d, n, h, count, step
+    )  # the errors of one and of distance agree
+    value = float(one - distance / (d * h * h))
+    return value if abs(value) > ROUNDING else 0.0
 
 
 def _log_guess(d: int, n: float) -> float:
@@ -117,9 +131,9 @@ def _bracket(slope: Callable[[float], float], guess: float, width: float) -> tup
 
 
 def _query_means(d: int, n: float, h: float, count: int, step: float) -> Array:
-    """E log S, E Y_2, E Y_3, E sum p r^2 with `count` queries."""
+    """1, E log S, E Y_2, E Y_3, E sum p r^2 with `count` queries."""
     nodes, weights = query_rule(d, count)
-    rows = [quadrature(transform(Distances(d, q), n, h, step), n)[1:] for q in nodes.tolist()]
+    rows = [quadrature(transform(Distances(d, q), n, h, step), n) for q in nodes.tolist()]
     return np.asarray(weights @ np.array(rows))
 
 
@@ -132,4 +146,4 @@ def query_rule(d: int, count: int) -> tuple[Array, Array]:
     nodes, vectors = linalg.eigh_tridiagonal(diagonal, beside)
     weights = vectors[0] ** 2
     heavy = weights > 1e-14
-    return 2 * nodes[heavy] / d, weights[heavy]
+    return 2 * nodes[heavy] / d, weights[heavy] / weights[heavy].sum()

@@ -13,6 +13,9 @@ That lambda* = 1 and 2 are the only thresholds needs u^(1 - p/2) / s to fall in 
 p >= 1 at any q, since d log u / d log s < 2, and for q <= 1 at any p, since u / s = <z (1 + q w)>
 falls in s; other cases are refused.
 
+In a mixture of well separated components n counts those of the query's own, of weight w: alpha is
+to be read as alpha + log(w) / d, the same in the limit (C13).
+
 Averages over the query (h_KL, h_MISE, the rules) do not depend on q.
 """
 

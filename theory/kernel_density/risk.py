@@ -1,4 +1,4 @@
-r"""Typical log-density, its fluctuations, and the Kullback-Leibler risk (C4, C5, C10, C12).
+r"""Typical log-density, its fluctuations, shares, Kullback-Leibler risk (C4, C5, C7, C10, C12).
 
 With s = max(s_1, s_G), s_1 the tilt at lambda = 1 (s_1 = h^2 for p = 2), u = u(s) and
 l = min(lambda*, 1), one formula covers the self-averaging and the condensed phase:
@@ -29,6 +29,7 @@ from theory.kernel_density.rates import (
     excess,
     groups,
     log_distance_at,
+    moment_rate,
     nonnegative,
     plain,
     positive,
@@ -125,6 +126,29 @@ def fluctuation_exponent(
             blow_up = 2 * one - cost(_tilt(log_h, 2.0, p, c, g), 2.0)
         normal, stable = (a - blow_up) / 2, np.maximum(cost(low) - one, 0)
     return plain(np.where(index >= np.log(2), normal, np.where(index > 0, stable, 0.0)))
+
+
+def share_exponent(
+    alpha: ArrayLike, h: ArrayLike, q: ArrayLike = 1.0, spectrum: Spectrum | None = None
+) -> Real:
+    """-lim log(E Y_2) / d of the Gaussian kernel (C7); 0 in the condensed phase, by convention.
+
+    E Y_2 ~ E sum min(1, W_i / (n E W))^2: alpha - phi(2) + 2 phi(1), or I(u) - alpha at the
+    distance where one weight equals n E W if the index is below 2 there.  Rare data sets with a
+    point so near make it then, and typical ones have the larger exponent 2 Delta.
+    """
+    a, log_h, c, g, _ = _arguments(alpha, h, q, spectrum, 2.0)
+    low, free = tilt_at(a, c, g), 2 * log_h
+    level = -np.asarray(moment_rate(1.0, h, q, spectrum)) - a  # -log(n E W) / d = u / (2 h^2)
+    met = (level > 0) & (free > low)  # else no weight reaches n E W, or the phase is condensed
+    log_u = np.where(met, free + np.log(2 * np.where(met, level, 1)), log_distance_at(low, c, g))
+    # u <= s (1 + q); and u(free), of the mean, is farther.
+    ends = log_u - np.log1p(c) - 1e-9, np.maximum(free, low) + 1e-9
+    log_s = root(lambda x, t, k: log_distance_at(x, k, g) - t, *ends, log_u, c)
+    one_weight = met & (log_s > free - np.log(2))
+    normal = a - np.exp(log_blow_up(free, c, g))
+    found = np.where(one_weight, rate_at(log_s, c, g) - a, normal)
+    return plain(np.where(free > low, found, 0.0))
 
 
 def kl_risk(

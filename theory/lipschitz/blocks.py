@@ -9,7 +9,6 @@ deviations, which share one norm and one multiplier (`size`).  The rotation is f
 weights, which rounds them: the certificate is for the original ones.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +17,7 @@ import scipy.linalg
 import scipy.sparse
 
 from theory.lipschitz.network import Matrix, Network, Stage
-from theory.lipschitz.nonlinearity import Nonlinearity
+from theory.lipschitz.nonlinearity import Nonlinearity, group_basis
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 Index = np.ndarray[Any, np.dtype[np.int64]]
@@ -53,20 +52,10 @@ class Block:
         return 0 if self.half is None else len(self.half) // self.size
 
 
-def group_basis(kind: Nonlinearity) -> tuple[Vector, int]:
-    """An orthonormal (g, g) basis of a group, passing rows first, and their number."""
-    g = kind.group_size
-    if kind.kind == "group_sort":
-        # Rows of the Helmert matrix: the mean, then deviations.
-        return np.asarray(scipy.linalg.helmert(g, full=True)), 1
-    u = np.asarray(kind.direction)
-    rest = scipy.linalg.null_space(u[None, :]).T
-    return np.vstack([rest, u / math.hypot(*u)]), g - 1
-
-
 def rotation(kind: Nonlinearity, units: int) -> tuple[Any, int]:
     """The orthogonal matrix that takes pre-activations to passing and active rows."""
-    basis, passing = group_basis(kind)
+    deviations, rest = group_basis(kind)
+    basis, passing = np.vstack([rest, deviations]), len(rest)
     groups = units // kind.group_size
     blocks = scipy.sparse.csr_array(scipy.sparse.kron(scipy.sparse.eye_array(groups), basis))
     order = np.arange(units).reshape(groups, -1)

@@ -21,8 +21,9 @@ import scipy.linalg
 from theory.lipschitz import primal_dual
 from theory.lipschitz.candidate import Candidate
 from theory.lipschitz.network import Network, Stage, dense
+from theory.lipschitz.nonlinearity import group_basis
 from theory.lipschitz.primal_dual import Optimum, Program
-from theory.lipschitz.relaxations import Rows, Units, group_basis, scalar_stages, stacked
+from theory.lipschitz.relaxations import Rows, Units, scalar_stages, stacked
 from theory.lipschitz.scaling import packed, stage_exponents
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]

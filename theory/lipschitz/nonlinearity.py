@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import scipy.linalg
 import scipy.special
 
 from theory._checks import real, whole
@@ -111,6 +112,16 @@ def _householder(spec: str, parameter: str, group_size: int, direction: Any) -> 
         raise ValueError(f"direction must be a vector that is not 0, not {list(u)}.")
     name = "householder:" + ",".join(map(repr, u))
     return Nonlinearity(name, "householder", group_size=len(u), direction=u)
+
+
+def group_basis(kind: Nonlinearity) -> tuple[Vector, Vector]:
+    """Orthonormal rows (d, s) of one group: the nonlinear directions and those that pass."""
+    if kind.kind == "householder":
+        u = np.asarray(kind.direction)
+        d = (u / np.linalg.norm(u))[None]
+        return d, scipy.linalg.null_space(d).T
+    s = np.full((1, kind.group_size), kind.group_size**-0.5)
+    return scipy.linalg.helmert(kind.group_size), s
 
 
 # --- slopes ------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ import scipy.linalg
 import scipy.sparse
 
 from theory.lipschitz.network import Matrix, Network, Stage, dense
-from theory.lipschitz.nonlinearity import Nonlinearity, nonlinearity
+from theory.lipschitz.nonlinearity import Nonlinearity, group_basis, nonlinearity
 from theory.lipschitz.reductions import scaled_by
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
@@ -233,16 +233,6 @@ def _repeated(block: Vector, groups: int) -> Any:
     if not len(block):
         return scipy.sparse.csr_array((0, groups * block.shape[1]))
     return scipy.sparse.csr_array(scipy.sparse.kron(scipy.sparse.eye_array(groups), block))
-
-
-def group_basis(kind: Nonlinearity) -> tuple[Vector, Vector]:
-    """Orthonormal rows (d, s) of one group: the nonlinear directions and those that pass."""
-    if kind.kind == "householder":
-        u = np.asarray(kind.direction)
-        d = (u / np.linalg.norm(u))[None]
-        return d, scipy.linalg.null_space(d).T
-    s = np.full((1, kind.group_size), kind.group_size**-0.5)
-    return scipy.linalg.helmert(kind.group_size), s
 
 
 def _indices(values: Any) -> Indices:

@@ -384,8 +384,8 @@ def _completed(merged: Array, fate: Array, after: Sequence[Array]) -> Array:
     top = float(known.max()) if len(known) else 1.0
     fed, unread = (sum(bool((later * sign > 0).any()) for later in after) for sign in (1, -1))
     filled = np.where(np.isnan(merged), middle, merged)
-    large = top * 10.0 ** min(9 + 6 * fed, 100)
-    small = middle * 10.0 ** min(-9 + 2 * unread, -5)
+    large = top * 10.0 ** min(6 + 4 * fed, 60)
+    small = middle * 10.0 ** min(-6 + unread, -4)
     filled = np.where(np.isnan(merged) & (fate > 0), large, filled)
     return np.where(np.isnan(merged) & (fate < 0), small, filled)
 
