@@ -23,6 +23,7 @@ SUBJECTS = (
     "ntk_classifiers",
     "conv_kernels",
     "kernel_density",
+    "lipschitz",
 )
 """Modules of this package, each with a tuple CLAIMS; imported when first needed."""
 

@@ -12,6 +12,7 @@ from figures import (
     conv_kernels,
     depth_limit,
     kernel_density,
+    lipschitz,
     ntk_classifiers,
     selu,
     style,
@@ -22,6 +23,7 @@ from tests.figures import (
     results_conv_kernels,
     results_depth_limit,
     results_kernel_density,
+    results_lipschitz,
     results_ntk_classifiers,
     results_selu,
 )
@@ -33,6 +35,7 @@ RESULTS = {
     "ntk_classifiers": (ntk_classifiers.FIGURES, results_ntk_classifiers.made_up),
     "conv_kernels": (conv_kernels.FIGURES, results_conv_kernels.made_up),
     "kernel_density": (kernel_density.FIGURES, results_kernel_density.made_up),
+    "lipschitz": (lipschitz.FIGURES, results_lipschitz.made_up),
 }
 EVERY = [
     pytest.param(drawing, made_up, id=f"{subject} {drawing.name}")
@@ -45,6 +48,7 @@ def test_no_subject_is_forgotten() -> None:
     assert set(RESULTS) == set(SUBJECTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("drawing", "made_up"), EVERY)
 def test_same_results_give_the_same_bytes(drawing: Drawing, made_up: Any, tmp_path: Path) -> None:
     results = {job: made_up(job) for job in drawing.jobs}
