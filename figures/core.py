@@ -26,6 +26,7 @@ SUBJECTS = (
     "ntk_classifiers",
     "conv_kernels",
     "kernel_density",
+    "lipschitz",
 )
 """Modules of this package, each with a tuple FIGURES; imported when first needed."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paper_checks.core import Claim, Verdict
 from paper_checks.lipschitz.brackets import Bracket, random_network, ratio, within
+from paper_checks.lipschitz.dense import positive
 from paper_checks.lipschitz.quotients import around, bracket
 
 if TYPE_CHECKING:
@@ -66,22 +67,9 @@ def _largest(s: Any) -> Any:
     least = (vector.transpose() * s * vector)[0, 0] / square
     for digits in range(90, 20, -10):  # a later matrix is known less well than the first
         most = least * (1 + arb(2) ** -digits)
-        if _positive(_identity(s.nrows()) * most - s):
+        if positive(_identity(s.nrows()) * most - s):
             return least.union(most)
     raise ValueError("the largest eigenvalue is not enclosed.")
-
-
-def _positive(matrix: Any) -> bool:
-    """Whether all pivots of the symmetric elimination are proved positive."""
-    rows = matrix.tolist()
-    for k in range(len(rows)):
-        if not rows[k][k] > 0:
-            return False
-        for i in range(k + 1, len(rows)):
-            factor = rows[i][k] / rows[k][k]
-            for j in range(k, len(rows)):
-                rows[i][j] -= factor * rows[k][j]
-    return True
 
 
 Drawn: TypeAlias = tuple[int, tuple[int, ...]]

@@ -34,7 +34,7 @@ def is_feasible(network: Network, bound: Fraction, found: Candidate, free: Free)
         top = ball(max(max(numbers) for numbers in multipliers))
         gamma, nu, tau = (top * gain for gain in free)
         matrix = _outer_products(network, ball(bound * bound), multipliers, (gamma, nu, tau))
-        return _positive(matrix)
+        return positive(matrix)
 
 
 def _unscaled(found: Candidate) -> list[list[Fraction]]:
@@ -97,7 +97,7 @@ def _placed(matrix: Any, start: int, size: int) -> Any:
     return wide
 
 
-def _positive(matrix: Any) -> bool:
+def positive(matrix: Any) -> bool:
     """Whether all pivots of the symmetric elimination are proved positive."""
     rows = matrix.tolist()
     for k in range(len(rows)):
