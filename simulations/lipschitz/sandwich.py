@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 WORK = 3e10
 """Multiplications that each of the lower bounds may take, about; a few seconds."""
-MOST_POINTS, MOST_DRAWS, MOST_SAMPLES = 64, 100, 1000
+MOST_POINTS, MOST_DRAWS, MOST_SAMPLES = 2048, 100, 1000
 ATTACK_PASSES, ROUNDING_PASSES = 900, 120
 """Sweeps through the network that one point of the attack, or one draw of a pattern, takes."""
 MOST_LOG = 300.0
@@ -133,12 +133,11 @@ def below(
 def _attack(network: Network, norm: str, inputs: Array | None, seed: int, size: int) -> float:
     from theory.lipschitz.lower import lower_bound
 
-    points = _within(WORK / (2 * ATTACK_PASSES * size), 4, MOST_POINTS)
     scale = 1.0
     if inputs is not None:
         scale = float(inputs.std()) or 1.0
-        inputs = inputs[:points]
-    return lower_bound(network, norm, inputs, samples=points, scale=scale, seed=seed).value
+        inputs = inputs[: _within(WORK / (2 * ATTACK_PASSES * size), 4, MOST_POINTS)]
+    return lower_bound(network, norm, inputs, scale=scale, seed=seed).value
 
 
 def _sampled(

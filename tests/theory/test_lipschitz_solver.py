@@ -27,7 +27,8 @@ def bracket(network, norm="l2", tolerance=1e-6, **options):
 def encloses(network, value, norm="l2", tolerance=1e-6, digits=1e-7):
     """The bracket is closed and holds a reference value given to a relative error of `digits`."""
     lower, upper = bracket(network, norm, tolerance)
-    assert lower <= upper <= lower * (1 + 1.001 * tolerance)
+    rounding = 1e-15  # both ends are computed in floats
+    assert lower * (1 - rounding) <= upper <= lower * (1 + 1.001 * tolerance)
     assert lower <= value * (1 + digits)
     assert upper >= value * (1 - digits)
 

@@ -222,7 +222,7 @@ class Ascent:
         z: Any = signals
         level: Array = np.zeros(self.problems)
         if self.norm == "linf":
-            z, level = _normalised(z, level)
+            z, level = _normalised(z.copy(), level)
         pre, lengths, levels = [], [], []
         for m, s in zip(maps, directions, strict=True):
             levels.append(level)
@@ -252,7 +252,7 @@ class Ascent:
         if self.norm == "linf":
             y, level = _rows(y, 1, 0.0), np.zeros(self.problems)
         else:
-            y, level = _normalised(y, trace.level)
+            y, level = _normalised(y.copy(), trace.level)
         g: Any = _adjoint(final, y)
         count = len(maps)
         directions: list[Any] = [None] * count
@@ -331,7 +331,7 @@ def _adjoint(final: Any, y: Array) -> Array:
 def _lengths(rows: Array, size: int) -> Array:
     """Norm of every unit of `size` consecutive rows, (units, problems)."""
     if size == 1:
-        return np.asarray(np.sqrt(np.einsum("ibr,ibr->ib", rows, rows)))
+        return np.asarray(np.sqrt(np.vecdot(rows, rows)))
     grouped = rows.reshape(-1, size, *rows.shape[1:])
     return np.asarray(np.sqrt(np.einsum("isbr,isbr->ib", grouped, grouped)))
 
@@ -348,7 +348,12 @@ def _rows(x: Array, size: int, guard: float) -> Array:
 
 
 def _normalised(z: Any, level: Array) -> tuple[Array, Array]:
-    """z with norm 1 per problem, and its logarithm added to `level`."""
-    norm = np.sqrt(np.einsum("ibr,ibr->b", z, z, dtype=z.dtype)).astype(float)
-    norm = np.where(norm > 0, norm, 1.0)
-    return z / norm[:, None].astype(z.dtype), level + np.log(norm)
+    """z, which is overwritten, with norm 1 per problem, and its logarithm added to `level`."""
+    if z.shape[1] == 1:
+        flat = z.reshape(-1)
+        norm = np.array([math.sqrt(flat @ flat)])
+    else:
+        norm = np.sqrt(np.einsum("ibr,ibr->b", z, z)).astype(float)
+    norm[norm == 0] = 1.0
+    z /= norm[:, None].astype(z.dtype)
+    return z, level + np.log(norm)

@@ -186,7 +186,7 @@ class _Search:
         self.final = final
         self.run, self.powers, self.progress = run, powers, progress
         self.offset = LOG2 * powers[-1]
-        self.slack = tolerance / (2 * (len(blocks) + 1))
+        self.slack = tolerance / (len(blocks) + 1)
         count = len(self.finals)
         self.dual = np.full(count, -np.inf)
         self.upper = np.full(count, np.inf)

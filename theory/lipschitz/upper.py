@@ -108,7 +108,11 @@ def log_upper(
             return math.inf
         inputs = width(blocks[k])
         if k == 0 and inputs > DENSE:
-            apply = _operator(form, factor)
+            gram = _gram(form) if norm == "l2" else None
+            if gram is not None:
+                storage = gram * factor
+            else:
+                apply = _operator(form, factor)
         else:
             storage = _formed(form) * factor
     root = 1.0 if norm == "l2" else 1 / np.sqrt(found.input)
@@ -116,7 +120,7 @@ def log_upper(
         weighted = storage * root * np.reshape(root, (-1, 1)) if norm == "linf" else storage
         if not np.isfinite(weighted).all():
             return math.inf
-        largest = _largest(weighted, start)
+        largest = _largest(weighted, start if len(weighted) == inputs else None)
     else:
         operator = scipy.sparse.linalg.LinearOperator(
             (inputs, inputs), matvec=lambda x: root * apply(root * x.ravel()), dtype=float
@@ -215,6 +219,14 @@ def _formed(form: _Form) -> Array:
     return np.asarray(formed)
 
 
+def _gram(form: _Form) -> Array | None:
+    """A matrix of the smaller side of the first layer with the largest eigenvalue of the form."""
+    if form.solve is None or form.diagonal is not None or scipy.sparse.issparse(form.inner):
+        return None
+    factor = _solved(form.solve, form.weight[:, None] * form.inner)  # type: ignore[index]
+    return np.asarray(factor @ factor.T if len(factor) < factor.shape[1] else factor.T @ factor)
+
+
 def _operator(form: _Form, factor: float) -> Callable[[Array], Array]:
     """x -> P x without forming P: the input may be far wider than the first layer."""
     if form.whole is not None:
@@ -224,11 +236,12 @@ def _operator(form: _Form, factor: float) -> Callable[[Array], Array]:
     if form.middle is not None:
         middle = form.middle
         return lambda x: factor * (inner.T @ (middle @ (inner @ x)))
-    root, weight, diagonal = form.solve, form.weight, form.diagonal
+    weight, diagonal = form.weight, form.diagonal
+    upper = (form.solve.T, False)  # in the memory order of LAPACK: no copy at every product
 
     def apply(x: Array) -> Array:
         y = inner @ x
-        z = weight * scipy.linalg.cho_solve((root, True), weight * y, check_finite=False)
+        z = weight * scipy.linalg.cho_solve(upper, weight * y, check_finite=False)
         if diagonal is not None:
             z += diagonal * y
         return np.asarray(factor * (inner.T @ z))
