@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse
 
-from theory.lipschitz.enclosure import exact, gamma
+from theory.lipschitz.enclosure import Enclosure, exact, gamma, positive_definite
 from theory.lipschitz.network import Network, Stage, dense
 from theory.lipschitz.relevant import Refused
-from theory.lipschitz.storage import Root
+from theory.lipschitz.storage import largest_eigenvalue
 
 if TYPE_CHECKING:
     from theory.lipschitz.certificate import Certificate
@@ -137,14 +137,26 @@ def _below(matrix: Any, bound: float, norm: str, total: bool) -> bool:
         return bool(_row_sum(matrix, total) <= bound)
     if _schur(matrix) <= bound:
         return True
-    if not _is_small(matrix) or not 2.0**-150 < bound < 2.0**150:
-        return False
-    array = dense(matrix)
-    if np.abs(array).max() > 2.0**200:
-        return False
+    return _is_small(matrix) and _above(_gram(matrix), bound)
+
+
+def _gram(matrix: Any) -> Enclosure:
+    """W W^T or W^T W, the smaller; formed of the nonzero weights alone where W is sparse."""
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    if scipy.sparse.issparse(wide):
+        wide = scipy.sparse.csr_array(wide)
     with np.errstate(all="ignore"):
-        square = np.full(array.shape[1], bound * bound * (1 - 2.0**-50))
-        return Root(exact(array), np.zeros(array.shape[1])).below(square)
+        found = exact(wide) @ exact(wide.T)
+    return replace(found, mid=dense(found.mid))
+
+
+def _above(gram: Enclosure, bound: float) -> bool:
+    """Whether bound^2 I - gram is proved to be positive."""
+    if not 2.0**-90 < bound < 2.0**90 or not np.abs(gram.mid).max() < 2.0**180:
+        return False
+    rest = -gram.mid
+    rest[np.diag_indices_from(rest)] += bound * bound * (1 - 2.0**-50)
+    return positive_definite(Enclosure(rest, gram.left, gram.right, 1))
 
 
 def _smallest(matrix: Any, norm: str, total: bool) -> float | None:
@@ -153,20 +165,18 @@ def _smallest(matrix: Any, norm: str, total: bool) -> float | None:
         return bound if bound < math.inf else None
     simple = _schur(matrix)
     if _is_small(matrix) and simple > 0:
-        array = dense(matrix)
-        root = Root(exact(array), np.zeros(array.shape[1]))
-        with np.errstate(all="ignore"):
-            norm_now = math.sqrt(max(root.ratio(np.ones(array.shape[1])), 0.0))
+        gram = _gram(matrix)
+        now = math.sqrt(max(largest_eigenvalue(gram.mid), 0.0))
         for power in range(-10, 0):
-            bound = norm_now * (1 + 10.0**power)
-            if bound < simple and _below(matrix, bound, norm, total):
+            bound = now * (1 + 10.0**power)
+            if bound < simple and _above(gram, bound):
                 return bound
     return simple if simple < math.inf else None
 
 
 def _is_small(matrix: Any) -> bool:
     m, n = map(int, matrix.shape)
-    return min(m, n) <= MAX_SIDE and m * n <= 1 << 28
+    return min(m, n) <= MAX_SIDE and (scipy.sparse.issparse(matrix) or m * n <= 1 << 28)
 
 
 def _sums(matrix: Any, axis: int | None) -> float:
