@@ -15,6 +15,8 @@ def on_page_content(content: str, **_: Any) -> str:
 
 
 def _mathml(match: re.Match[str]) -> str:
-    return convert(
-        html.unescape(match[2]).strip(), display="block" if match[1] == "div" else "inline"
-    )
+    latex = html.unescape(match[2]).strip()
+    if match[1] == "span":
+        return convert(latex, display="inline")
+    # Of its own width, and scrolled where the screen is narrower: by the keyboard as well.
+    return f'<div class="formula" tabindex="0">{convert(latex, display="block")}</div>'

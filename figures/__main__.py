@@ -1,22 +1,23 @@
 """Draw the figures of the papers: `python -m figures [SUBJECT | SUBJECT/FIGURE ...]`.
 
-Exit codes: 0 done, 2 wrong usage, 4 internal error.  The files written go to stdout, progress and
-messages to stderr.
+The page index.html beside the pictures shows all that lie there.  Exit codes: 0 done, 2 wrong
+usage, 4 internal error.  The files written go to stdout, progress and messages to stderr.
 """
 
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from figures.core import Drawing, Results, drawings, select, simulate
+from figures import contact_sheet
+from figures.core import Drawing, Results, drawings, formats, select, simulate
 from simulations import core
 from simulations.cli import application, engine, guarded, progress_bar
 from simulations.core import MapBlocks
 from simulations.store import Store
+from simulations.tables import paragraph
 
 FOLDER = Path("runs/figures")
 
@@ -29,23 +30,23 @@ app = application(
 def draw(
     *names: str,
     out: Path = FOLDER,
-    format: Literal["svg", "pdf", "png"] = "svg",
+    format: str = "svg",
     seed: int = 1,
     workers: int = 1,
     dask: str | None = None,
     store: Path | None = None,
     fresh: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Draw the figures of the papers, from stored results or fresh ones.
+    """Draw the figures of the papers, from stored results or fresh ones, and a page of them.
 
     Parameters
     ----------
     names:
         Subjects, or single figures as depth_limit/log_ratio; all figures without names.
     out:
-        Folder of the pictures.
+        Folder of the pictures and of index.html, the page of all that lie there.
     format:
-        Kind of the files.
+        Kind of the files: svg, pdf, png, several as svg,png, or all.
     seed:
         Same seed, same machine: same bytes.
     workers:
@@ -60,6 +61,7 @@ def draw(
     chosen = select(names)
     if store is not None and len(chosen) > 1:
         raise ValueError(f"--store holds one subject; name one of {', '.join(chosen)}.")
+    kinds = formats(format)
     core.check_seed(seed)
     compute = engine(workers, dask)
     _make_folder(out)
@@ -71,7 +73,8 @@ def draw(
             print(f"Interrupted; {kept} keeps what is done.", file=sys.stderr)
             return 130
         for drawing in some:
-            _write(drawing, results, out / f"{drawing.name}.{format}")
+            _write(drawing, results, out, kinds)
+    print(contact_sheet.write(out))
     return 0
 
 
@@ -94,12 +97,15 @@ def _results(subject: str, kept: Path, seed: int, compute: MapBlocks, *, fresh: 
         raise ValueError(str(error).replace("another --out", remedy)) from None
 
 
-def _write(drawing: Drawing, results: Results, path: Path) -> None:
+def _write(drawing: Drawing, results: Results, out: Path, kinds: Sequence[str]) -> None:
     from figures import style
 
-    style.save(drawing.picture(results), path, drawing.name, drawing.caption)
-    print(path)
-    print(textwrap.fill(drawing.caption, 96, initial_indent="    ", subsequent_indent="    "))
+    picture = drawing.picture(results)
+    for kind in kinds:
+        path = out / f"{drawing.name}.{kind}"
+        style.save(picture, path, drawing.name, drawing.caption)
+        print(path)
+    print(paragraph(drawing.caption, "    "))
 
 
 def _make_folder(out: Path) -> None:

@@ -30,6 +30,9 @@ SUBJECTS = (
 )
 """Modules of this package, each with a tuple FIGURES; imported when first needed."""
 
+FORMATS = ("svg", "pdf", "png")
+"""Kinds of files that a figure can be written as."""
+
 Results: TypeAlias = Mapping[Job, Result]
 
 
@@ -47,11 +50,17 @@ class Drawing:
     draw: Callable[[Sequence[Result]], Figure]
 
     def picture(self, results: Results) -> Figure:
-        """The figure in the common style, from the results of a run that includes its jobs."""
+        """The figure in the common style, from the results of a run that includes its jobs.
+
+        Its layout is settled here, so that a file does not depend on the files written before it.
+        """
         from figures import style
 
         with style.applied():
-            return self.draw([results[job] for job in self.jobs])
+            figure = self.draw([results[job] for job in self.jobs])
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        return figure
 
 
 def drawings(subject: str) -> tuple[Drawing, ...]:
@@ -83,6 +92,21 @@ def _unknown(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(known)}."
     return f'unknown figure or subject "{name}"; {hint}'
+
+
+def formats(text: str) -> list[str]:
+    """The kinds of files named by "svg", "svg,png" or "all", once each.
+
+    Raises ValueError for anything else.
+    """
+    kinds = [*dict.fromkeys(word.strip() for word in text.split(","))]
+    if kinds == ["all"]:
+        return [*FORMATS]
+    if not set(kinds) <= set(FORMATS):
+        raise ValueError(
+            f'--format must be {", ".join(FORMATS)}, several as svg,png, or all; got "{text}".'
+        )
+    return kinds
 
 
 def simulate(

@@ -15,9 +15,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from paper_checks import report as shown
+from paper_checks import terminal
 from paper_checks.certify import certify, recheck
 from paper_checks.core import Level
-from paper_checks.registry import select
+from paper_checks.registry import mistake, select
 from paper_checks.running import ALPHA, exit_code, run_claims
 from simulations.cli import (
     application,
@@ -45,10 +46,8 @@ def list_claims(*names: str) -> None:
     names:
         Claim ids, subjects, or Python files with a tuple CLAIMS; all subjects without names.
     """
-    for claim in select(names):
-        levels = ", ".join(level for level in ("quick", "full") if claim.cases_at(level))
-        print(f"{claim.id}  {claim.kind}, expected {claim.expected}, {levels}")
-        print(f"    {claim.statement}")
+    for line in terminal.listing(select(names)):
+        print(line)
 
 
 @app.command
@@ -112,10 +111,7 @@ def run(
     if json:
         print(text)
     else:
-        print(shown.table(outcome))
-        for line in shown.problems(outcome):
-            print(f"! {line}")
-        print(shown.summary_line(outcome))
+        terminal.show(outcome)
         print(f"Report: {report}  Record: {record}")
     return exit_code(outcome["summary"])
 
@@ -139,7 +135,19 @@ def report(record: Path = RECORD, *, out: Path = PAGE) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    return guarded(lambda: app(bare_resume(words)))
+    return guarded(lambda: _blaming(words))
+
+
+def _blaming(words: Sequence[str]) -> Any:
+    """Run a command; what is raised inside a user's file of claims is the user's mistake."""
+    try:
+        return app(bare_resume(words))
+    except (ValueError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if found := mistake(error, words):
+            raise ValueError(found) from error
+        raise
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from paper_checks.certificates import Attempt, attempt
 from paper_checks.verdict import Verdict
+from simulations.tables import paragraph
 
 EXIT = {Verdict.PROVED: 0, Verdict.REFUTED: 1, Verdict.INCONCLUSIVE: 3}
 
@@ -64,11 +65,11 @@ def certify(
     if json:
         print(json_format.dumps(_record(name, tried), allow_nan=False, indent=1))
     else:
-        print(f"{name}  {tried.verdict}  {tried} in {tried.seconds:.3g} s")
+        print(paragraph(f"{name}  {tried.verdict}  {tried} in {tried.seconds:.3g} s"))
         if hasattr(tried.found, "domain"):
-            print(f"On {_where(tried.found)}.")
+            print(paragraph(f"On {_where(tried.found)}."))
         if tried.witness:
-            print(f"Not positive there: {tried.witness['value']}.")
+            print(paragraph(f"Not positive there: {tried.witness['value']}."))
         if tried.verdict is Verdict.PROVED and tried.checked:
             print(f"Rechecked independently on {tried.checked.cells} cells.")
     return EXIT[tried.verdict]
@@ -93,8 +94,8 @@ def recheck(file: Path, /) -> int:
     if not checked.accepted:
         print(f"rejected: {checked.reason}")
         return 1
-    print(f"accepted: {found.statement}, {found}, {checked.cells} cells")
-    print(f"On {_where(found)}.")
+    print(paragraph(f"accepted: {found.statement}, {found}, {checked.cells} cells"))
+    print(paragraph(f"On {_where(found)}."))
     return 0
 
 
@@ -102,10 +103,10 @@ def _list() -> None:
     from theory.rigor import statements
 
     for name, statement in statements().items():
-        print(f"{name}  {_ranges(statement.domain)}")
+        print(paragraph(f"{name}  {_ranges(statement.domain)}", "    ", first=""))
         if statement.parameters:
-            print(f"    parameters: {_values(statement.parameters)}")
-        print(f"    {statement.text}")
+            print(paragraph(f"parameters: {_values(statement.parameters)}", "    "))
+        print(paragraph(statement.text, "    "))
 
 
 def _assigned(option: str, words: Sequence[str] | None) -> list[tuple[str, str]]:

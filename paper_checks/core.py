@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from paper_checks.rules import Rule
 from paper_checks.verdict import Verdict as Verdict
 from simulations.core import Estimate, Experiment, Job, Law, Result
+from theory.display import table
 
 Level: TypeAlias = Literal["quick", "full"]
 BOTH: tuple[Level, ...] = ("quick", "full")
@@ -88,7 +89,8 @@ class Claim:
 
     `id` is "subject/name" and never reused; `statement` is one sentence with all constants and
     assumptions, formulas between $...$; `source` is a label in the paper or "derived".  Every case
-    must come out as `expected`, and needs a mutant unless a refutation is expected.
+    must come out as `expected`, and needs a mutant unless a refutation is expected.  `corrected` is
+    the id of the claim that says what holds instead of a refuted one.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Claim:
     method: Method
     cases: tuple[Case, ...]
     figure: str | None = None
+    corrected: str | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-]+/[\w.-]+", self.id):
@@ -112,6 +115,8 @@ class Claim:
                 raise ValueError(f'{self.id}: {attribute} "{value}" must be one of {known}.')
         if self.expected is Verdict.INCONCLUSIVE:
             raise ValueError(f"{self.id}: a claim cannot be expected to be INCONCLUSIVE.")
+        if self.corrected and self.expected is not Verdict.REFUTED:
+            raise ValueError(f"{self.id}: only a claim expected to be REFUTED can be corrected.")
         if self.statement.count("$") % 2:
             raise ValueError(f"{self.id}: the statement has a formula without its closing $.")
         labels = [(c.label, level) for c in self.cases for level in c.levels]
@@ -120,6 +125,16 @@ class Claim:
         for case in self.cases:
             if not case.mutants and self.expected is not Verdict.REFUTED:
                 raise ValueError(f'{self.id}, case "{case.label}": at least one mutant is needed.')
+
+    def __repr__(self) -> str:
+        count = len(self.cases)
+        cases = "1 case" if count == 1 else f"{count} cases"
+        return f"Claim({self.id}, {self.kind}, expected {self.expected}, {cases})"
+
+    def _repr_html_(self) -> str:
+        names = ("id", "kind", "source", "provenance", "method", "expected")
+        rows = [(name, getattr(self, name)) for name in names]
+        return table(self.statement, [*rows, *(("case", case.label) for case in self.cases)])
 
     @property
     def subject(self) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import re
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -35,10 +37,23 @@ def claims(subject: str) -> tuple[Claim, ...]:
 
 def title(subject: str) -> str:
     """What a subject is about: the first line of its module; its name where it is none of ours."""
+    return about(subject)[0] or subject
+
+
+def about(subject: str) -> tuple[str, str]:
+    """The first line and the rest of a subject's docstring, empty where it is none of ours."""
     if subject not in SUBJECTS:
-        return subject
+        return "", ""
     text = importlib.import_module(f"paper_checks.{subject}").__doc__ or subject
-    return text.partition("\n")[0].rstrip(".")
+    first, _, rest = text.partition("\n")
+    return first.rstrip("."), rest.strip()
+
+
+def papers(subject: str) -> str:
+    """BibTeX of the papers of a subject, its constant PAPER; empty where there is none."""
+    if subject not in SUBJECTS:
+        return ""
+    return str(getattr(importlib.import_module(f"paper_checks.{subject}"), "PAPER", ""))
 
 
 def claims_in(path: Path) -> tuple[Claim, ...]:
@@ -80,6 +95,22 @@ def select(names: Sequence[str], level: Level | None = None) -> list[Claim]:
             raise ValueError(f"{name} has no case at level {level}; pass --level {other}.")
         found += [claim for claim in group if not any(claim is c for c in found)]
     return found
+
+
+def mistake(error: Exception, names: Sequence[str]) -> str | None:
+    """What went wrong inside one of the named files of claims, and in which line; else None.
+
+    An exception that a worker sent home carries the worker's traceback as text only, so that the
+    line is looked for there.
+    """
+    text = "".join(traceback.format_exception(error))
+    for name in names:
+        path = str(Path(name).resolve())
+        lines = name.endswith(".py") and re.findall(rf'File "{re.escape(path)}", line (\d+)', text)
+        if lines:
+            what = " ".join(traceback.format_exception_only(error)[-1].split())
+            return f"{name}, line {lines[-1]}: {what}"
+    return None
 
 
 def _group(name: str) -> tuple[Claim, ...]:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paper_checks.certificates import kept
 from paper_checks.core import Case, Claim, Computed, Level, Measured, Sampling, passes
+from paper_checks.records import ClaimRecord, RunRecord
 from paper_checks.rules import Outcome, Rule, TooFewSamples, undecided
 from paper_checks.verdict import Verdict
 from simulations.core import Block, Job, MapBlocks, Progress, Result, Task
@@ -83,16 +84,18 @@ def run_claims(
         for claim in claims
         if claim.cases_at(level)
     ]
-    return {
-        "level": level,
-        "seed": seed,
-        "alpha": alpha,
-        "claims": records,
-        "summary": summary(records),
-        "left_out": [claim.id for claim in claims if not claim.cases_at(level)],
-        "seconds": round(time.perf_counter() - start, 3),
-        "versions": versions() | {"sympy": version("sympy")},
-    }
+    return RunRecord(
+        {
+            "level": level,
+            "seed": seed,
+            "alpha": alpha,
+            "claims": records,
+            "summary": summary(records),
+            "left_out": [claim.id for claim in claims if not claim.cases_at(level)],
+            "seconds": round(time.perf_counter() - start, 3),
+            "versions": versions() | {"sympy": version("sympy")},
+        }
+    )
 
 
 def summary(claims: Sequence[Record]) -> dict[str, int]:
@@ -339,6 +342,7 @@ def _claim_record(claim: Claim, trials: Sequence[_Trial], certificates: Path | N
         "seconds": round(sum(t.seconds for t in trials) + sum(s for _, s in costs.values()), 3),
         "deciding": worst["label"],
         "figure": claim.figure,
+        "corrected": claim.corrected,
         "cases": cases,
     }
-    return record | ({"witness": worst["witness"]} if "witness" in worst else {})
+    return ClaimRecord(record | ({"witness": worst["witness"]} if "witness" in worst else {}))

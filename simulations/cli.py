@@ -23,7 +23,7 @@ from simulations import core, engines
 from simulations.core import Derived, Estimate, Job, Law, MapBlocks, Report, Result, Twin
 from simulations.store import Store, finite
 from simulations.sweeps import Label, Plan, convert, named, plan
-from simulations.tables import print_table, single_table, sweep_table
+from simulations.tables import paragraph, print_table, single_table, sweep_table
 
 LINE_EVERY = 30.0
 """Seconds between progress lines where there is no terminal."""
@@ -307,13 +307,14 @@ def _print(o: Outcome, twin: Twin, predictions: Sequence[dict[str, Any]]) -> Non
         print_table(single_table(o.results[0], predictions[0], twin.shown))
     for label, (estimates, said, conclusion) in o.derived(twin):
         swept = zip(o.plan.over, label, strict=False)
-        print("".join(["\n", *(f"{name} {value}  " for name, value in swept), conclusion]))
+        where = "".join(f"{name} {value}  " for name, value in swept)
+        print("\n" + paragraph(where + conclusion))
         print_table(single_table(estimates, said, bool))
     for name, report in zip(o.plan.labels, o.reports(twin), strict=True):
         if report:
             print("\n" + "".join(f"{value}\n" for value in name), end="")
             print_table(report.table)
-            print(report.conclusion)
+            print(paragraph(report.conclusion))
     print(f"{o.jobs[0].samples} samples each, seed {o.seed}, {o.seconds:.1f} s.")
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from simulations.accumulators import Accumulator, Moments
 from simulations.accumulators import Block as Block
+from theory.display import table, with_error
 
 if TYPE_CHECKING:
     import jax
@@ -32,6 +33,9 @@ Params: TypeAlias = Any
 
 MAX_BLOCKS = 1 << 20
 """A run keeps a record of every block in memory, so their number has an end."""
+
+SHOWN_EDGES = 12
+"""So many rows at most has the table of a law in a notebook."""
 
 DRAWS_PER_BLOCK = 1 << 26
 """About a quarter of a second of work: long against an engine's overhead, short for a restart."""
@@ -47,6 +51,13 @@ class Estimate(NamedTuple):
     stderr: float
     samples: int
     skewness: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"Estimate({with_error(self.value, self.stderr)}, {self.samples} samples)"
+
+    def _repr_html_(self) -> str:
+        shown = with_error(self.value, self.stderr)
+        return table("Estimate", [("value +- standard error", shown), ("samples", self.samples)])
 
     @staticmethod
     def of(moments: Accumulator, index: int | tuple[int, ...] = ()) -> Estimate:
@@ -69,6 +80,21 @@ class Law(NamedTuple):
 
     edges: np.ndarray[Any, Any]
     counts: np.ndarray[Any, Any]
+
+    def __repr__(self) -> str:
+        return f"Law({self._title()})"
+
+    def _repr_html_(self) -> str:
+        total = max(int(np.sum(self.counts)), 1)
+        below = np.cumsum(self.counts) / total
+        step = max(1, -(-len(self.edges) // SHOWN_EDGES))
+        rows = [(f"{x:.6g}", f"{p:.6f}") for x, p in zip(self.edges, below, strict=False)]
+        return table(f"Law: {self._title()}", rows[::step], ("edge", "share at or below"))
+
+    def _title(self) -> str:
+        bins, total = len(self.counts), int(np.sum(self.counts))
+        ends = f" from {self.edges[0]:g} to {self.edges[-1]:g}" if len(self.edges) else ""
+        return f"{total} samples in {bins} bins, edges{ends}"
 
 
 Result: TypeAlias = dict[str, Estimate | Law]

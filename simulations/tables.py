@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -52,9 +54,63 @@ def single_table(
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    """Aligned columns: the first to the left, the others to the right.
+
+    A table wider than the terminal gets its headings broken at spaces, then closer columns.
+    """
+    first, *rest = ([*row] for row in rows)
+    top, gap = [first], "  "
+    if _width(top + rest, gap) > columns():
+        top = _broken(first, rest)
+        gap = gap if _width(top + rest, gap) <= columns() else " "
+    widths = [max(map(len, column)) for column in zip(*top, *rest, strict=True)]
+    for row in top + rest:
         cells = [f"{row[0]:<{widths[0]}}"]
         cells += [f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True)]
-        print("  ".join(cells).rstrip())
+        print(gap.join(cells).rstrip())
+
+
+def columns() -> int:
+    """Characters in a line of the terminal; 80 where there is none, COLUMNS where it is set."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def paragraph(
+    text: str, indent: str = "", *, first: str | None = None, width: int | None = None
+) -> str:
+    """The text broken at spaces to fit the terminal; paths and other long words stay whole.
+
+    `first` is the indent of the first line, where it is another.
+    """
+    lines = [
+        textwrap.fill(
+            line,
+            max(width or columns(), 20),
+            initial_indent=indent if first is None else first,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.splitlines()
+    ]
+    return "\n".join(lines)
+
+
+def _width(rows: Sequence[Sequence[str]], gap: str) -> int:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return sum(widths) + len(gap) * (len(widths) - 1)
+
+
+def _broken(heading: Sequence[str], rest: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The headings in several lines, each no wider than its column needs; the last line full."""
+    stacks = [
+        textwrap.wrap(
+            text,
+            max([1, *(len(row[i]) for row in rest), *map(len, text.split())]),
+            break_on_hyphens=False,
+        )
+        for i, text in enumerate(heading)
+    ]
+    height = max(map(len, stacks))
+    stacks = [[""] * (height - len(stack)) + stack for stack in stacks]
+    return [list(line) for line in zip(*stacks, strict=True)]

@@ -1,4 +1,4 @@
-"""What is shipped: metadata, locks, the Makefile's set-up, the wheel and the code in the pages."""
+"""What is shipped: metadata, locks, the Makefile's set-up and the wheel."""
 
 import ast
 import os
@@ -249,7 +249,7 @@ def test_unsuitable_python_gives_one_line(project):
     assert len(errors.splitlines()) == 2  # the other one is make's own
 
 
-# ---- the wheel and the pages -------------------------------------------------------------------
+# ---- the wheel ----------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -271,16 +271,3 @@ def test_wheel_holds_the_packages_and_nothing_else(tmp_path):
     }
     assert shipped == wanted
     assert any(n.endswith(".dist-info/licenses/LICENSE") for n in names)
-
-
-PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_code_of_the_pages_runs(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": "page"}
-    for code in re.findall(
-        r"^```python\n(.*?)^```", text(f"docs/{page}"), re.DOTALL | re.MULTILINE
-    ):
-        exec(compile(code, page, "exec"), namespace)

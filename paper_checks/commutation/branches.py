@@ -175,6 +175,7 @@ CLAIMS = (
         statement=r"With branch factors $1/L$ the kernel tends to the flow $q_t$ at $t = 1$, as if"
         r" independent layers gave the limit of an ordinary differential equation.",
         expected=Verdict.REFUTED,
+        corrected="commutation/C7.growth",
         method="monte-carlo",
         cases=(_not_the_flow("q_aa", 100), _not_the_flow("q_ab", 100)),
     ),

@@ -183,6 +183,7 @@ CLAIMS = (
         r" every direction, also where one degree stays at 1: exponent 5 (RFK) and 3 (NTK) for"
         r" patches of two, 7 and 5 for $s_1 = 3$.",
         expected=Verdict.REFUTED,
+        corrected="conv_kernels/C2.axes",
         method="exact",
         cases=tuple(
             _isotropic(_row(sizes, kind), degrees, 2)
@@ -254,6 +255,7 @@ CLAIMS = (
         statement=r"In the tree $(2, 7)$ two growing degrees of the top layer decay as $|k|^{-2\nu"
         r" - d_{eff}(2)}$, exponent 8 (NTK) and, tried at full level, 10 (RFK).",
         expected=Verdict.REFUTED,
+        corrected="conv_kernels/C2.wide",
         method="exact",
         cases=(
             _isotropic(_pair_of_seven("rfk"), (4, 8, 16), 2, 2, FULL),

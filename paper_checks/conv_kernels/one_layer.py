@@ -145,6 +145,7 @@ CLAIMS = (
         statement=r"For $L = 2$, patches of two, the eigenvalues $\Lambda_{(k, 0)}$ of odd $k > 1$"
         r" vanish, as they do for $L = 1$.",
         expected=Verdict.REFUTED,
+        corrected="conv_kernels/C4.deep",
         method="interval",
         cases=tuple(vanishing([label]) for label in ODD),
     ),

@@ -21,6 +21,18 @@ from paper_checks.depth_limit import (
     width_one,
 )
 
+PAPER = """\
+@article{hayou2023infinite,
+  author = {Soufiane Hayou},
+  title = {On the infinite-depth limit of finite-width neural networks},
+  journal = {Transactions on Machine Learning Research},
+  year = {2023},
+  eprint = {2210.00688},
+  archiveprefix = {arXiv},
+}
+"""
+"""BibTeX of what is checked here."""
+
 _BY_TOPIC = (
     *limit.CLAIMS,
     *width_one.CLAIMS,

@@ -224,6 +224,7 @@ CLAIMS = (
         statement=r"The regime change between widths 3 and 4 holds at every horizon: at $n = 4$ and"
         r" $T = 8$ the mean log ratio is positive.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C13.long-horizon",
         method="monte-carlo",
         cases=(_long_growth(),),
     ),

@@ -235,6 +235,7 @@ CLAIMS = (
         statement=r"$\mathbb{E}[\log(|\phi(X_t)|/|\phi(X_s)|) \mid N_0 > 0] = r_n (t - s)$ for all"
         r" $0 \le s \le t \le 1$ and every width.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C6.corrected",
         method="monte-carlo",
         cases=tuple(_constant_rate(n) for n in (2, 3, 4, 6, 10)),
     ),
@@ -245,6 +246,7 @@ CLAIMS = (
         kind="formula",
         statement=r"The mean active count $\mathbb{E}[A_s \mid N_0 > 0]$ is constant in $s$.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C9.active-count",
         method="monte-carlo",
         cases=tuple(_constant_count(n) for n in (2, 3, 4, 6, 10)),
     ),

@@ -190,6 +190,7 @@ CLAIMS = (
         statement=r"At $n \ge 4$ the mean log-norm grows for ever: it does not fall between"
         r" $t = 20$ and $t = 40$ at $n = 4$.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C19.every-width",
         method="monte-carlo",
         cases=(
             Case(

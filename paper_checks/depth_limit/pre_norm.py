@@ -227,6 +227,7 @@ CLAIMS = (
         r" $\mathbb{E}[\log|\phi(X_1)|/|\phi(X_0)| \mid N_0 > 0]$ at $n = 2$, and negative at"
         r" $n = 3$.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C20.regime",
         method="monte-carlo",
         cases=(
             Case(

@@ -264,6 +264,7 @@ CLAIMS = (
         r" forward pass: $\mathbb{E}|J^T e_1|^2$ does not change, at $n = 2$ in two layers to"
         r" $T = 4$ with ReLU.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C21.backward-law",
         method="monte-carlo",
         cases=(
             _squares(
@@ -280,6 +281,7 @@ CLAIMS = (
         r" direction: $\mathbb{E}\log|J e_1| = \mathbb{E}\log|J^T e_1|$ at $T = 1$ and depth 64,"
         r" ReLU, $n = 2$ and 8.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C21.uniform-directions",
         method="monte-carlo",
         cases=(_coordinates(2), _coordinates(8, full_only=True)),
     ),

@@ -228,6 +228,7 @@ CLAIMS = (
         statement=r"At fixed width the mean correlation at $t = 1$ is that of infinite width,"
         r" $\dot c = \frac12(f(c) - c)$: 0.383 from $c_0 = 0.3$, for ReLU at $n = 2$, 3 and 10.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C22.approach",
         method="monte-carlo",
         cases=(_infinite_width(2), _infinite_width(3), _infinite_width(10, full_only=True)),
     ),
@@ -251,6 +252,7 @@ CLAIMS = (
         r" ReLU, $c_0 = 0.3$ and $T = 60$ both inputs that started alive are ruled by the same"
         r" unit, with probability 1, and the mean correlation is that of infinite width.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C22.zero-or-one",
         method="monte-carlo",
         cases=(
             _late_case("P(same)", "same", 1.0, 0.02, {}),

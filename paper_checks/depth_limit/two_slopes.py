@@ -286,6 +286,7 @@ CLAIMS = (
         statement=r"The sign change of $\mathbb{E}\log(|\phi(X_T)|/|\phi(X_0)|)$ sits between"
         r" widths 3 and 4 for every leaky ReLU and every horizon.",
         expected=Verdict.REFUTED,
+        corrected="depth_limit/C17.map",
         method="monte-carlo",
         cases=(
             Case(

@@ -28,6 +28,17 @@ from paper_checks.kernel_density import (
     variance,
 )
 
+PAPER = """\
+@misc{biroli2024kernel,
+  author = {Giulio Biroli and Marc Mézard},
+  title = {Kernel Density Estimators in Large Dimensions},
+  year = {2024},
+  eprint = {2408.05807},
+  archiveprefix = {arXiv},
+}
+"""
+"""BibTeX of what is checked here."""
+
 CLAIMS = (
     *rates.CLAIMS,
     *boundaries.CLAIMS,

@@ -134,6 +134,7 @@ CLAIMS = (
         statement=r"At $d = 100$, $n = e^{30}$ the law of $S$ is its stable limit within 0.02 at"
         r" $\lambda^* = 0.5, 0.8, 1.25, 1.6$.",
         expected=Verdict.REFUTED,
+        corrected="kernel_density/C6.sampled",
         method="monte-carlo",
         cases=tuple(
             Case(

@@ -120,6 +120,7 @@ CLAIMS = (
         statement=r"The estimator condenses where its relative variance over data sets is 1: $h_V"
         r" = h_G$ at $\alpha = \frac14$ or 1.",
         expected=Verdict.REFUTED,
+        corrected="kernel_density/C2.variance",
         method="interval",
         cases=tuple(
             root_case(f"alpha = {a}", explosion_rate, a, GLASS[a], {}) for a in (".25", "1")
@@ -133,6 +134,7 @@ CLAIMS = (
         statement=r"Normal fluctuations end where the relative variance over data sets is 1: $h_V"
         r" = h_{CLT}$ at $\alpha = \frac14$ or 1.",
         expected=Verdict.REFUTED,
+        corrected="kernel_density/C2.variance",
         method="interval",
         cases=tuple(root_case(f"alpha = {a}", explosion_rate, a, CLT[a], {}) for a in (".25", "1")),
     ),

@@ -24,6 +24,29 @@ from paper_checks.lipschitz import (
     vector_neurons,
 )
 
+PAPER = """\
+@inproceedings{fazlyab2019efficient,
+  author = {Mahyar Fazlyab and Alexander Robey and Hamed Hassani and Manfred Morari and
+    George J. Pappas},
+  title = {Efficient and Accurate Estimation of {Lipschitz} Constants for Deep Neural Networks},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2019},
+  eprint = {1906.04893},
+  archiveprefix = {arXiv},
+}
+
+@inproceedings{pauli2024novel,
+  author = {Patricia Pauli and Aaron Havens and Alexandre Araujo and Siddharth Garg and
+    Farshad Khorrami and Frank Allgöwer and Bin Hu},
+  title = {Novel Quadratic Constraints for Extending {LipSDP} beyond Slope-Restricted Activations},
+  booktitle = {International Conference on Learning Representations},
+  year = {2024},
+  eprint = {2401.14033},
+  archiveprefix = {arXiv},
+}
+"""
+"""BibTeX of what is checked here."""
+
 CLAIMS = (
     *constraint_identities.CLAIMS,
     *constraint_pairs.CLAIMS,

@@ -273,6 +273,7 @@ CLAIMS = (
             r"bound of LipSDP (8-16-16-16-8, seed 2: 3.5205)."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/C12.dropped",
         method="interval",
         cases=(within("seed 2", partial(_over, _dropped, _lipsdp, _NETWORKS[2]), 1, None),),
     ),

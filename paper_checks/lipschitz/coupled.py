@@ -58,6 +58,7 @@ CLAIMS = (
             r"$T = \sum\lambda_{ij}(e_i-e_j)(e_i-e_j)^\top$ with $\lambda_{ij} \ge 0$ are valid."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/C2.diagonal",
         method="exact",
         cases=(
             within(
@@ -107,6 +108,7 @@ CLAIMS = (
             r"$|f(\tfrac12) - f(0)| / \tfrac12$."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/C2.diagonal",
         method="exact",
         cases=(within("the difference quotient is at most 0", _quotient, None, 0),),
     ),

@@ -258,6 +258,7 @@ CLAIMS = (
             r"$\rho = \frac32$)."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/C6.feed_forward",
         method="exact",
         cases=(
             within("4 L", partial(_one_unit, 4, "1/2", "1/4"), None, "1/4"),

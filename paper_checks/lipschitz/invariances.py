@@ -191,6 +191,7 @@ CLAIMS = (
             r"$x \mapsto \mathrm{relu}(x)$."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/C11.invariance",
         method="exact",
         cases=(within("x = 1", _negative, 1, 1),),
     ),

@@ -158,6 +158,7 @@ CLAIMS = (
             r"same bound as with free $S$ and $P$."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/C7.trained",
         method="interval",
         cases=tuple(
             within(

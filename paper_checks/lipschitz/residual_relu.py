@@ -225,6 +225,7 @@ CLAIMS = (
             r"10-32-1 (seed 7) and 6-10-10-4 (seed 1)."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/C8.diag-above",
         method="interval",
         cases=tuple(
             within(

@@ -87,6 +87,7 @@ CLAIMS = (
             r"an upper bound of the optimum, so $\sqrt\rho$ is a Lipschitz bound proved by it."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/F1.multipliers",
         method="interval",
         cases=tuple(
             within(_label(seed, solver), partial(_printed, seed, solver), 1, None)

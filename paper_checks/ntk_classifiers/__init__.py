@@ -20,6 +20,19 @@ from paper_checks.ntk_classifiers import (
     ripples,
 )
 
+PAPER = """\
+@article{radhakrishnan2023wide,
+  author = {Adityanarayanan Radhakrishnan and Mikhail Belkin and Caroline Uhler},
+  title = {Wide and Deep Neural Networks Achieve Optimality for Classification},
+  journal = {Proceedings of the National Academy of Sciences},
+  volume = {120},
+  year = {2023},
+  eprint = {2204.14126},
+  archiveprefix = {arXiv},
+}
+"""
+"""BibTeX of what is checked here."""
+
 CLAIMS = (
     *dual.CLAIMS,
     *networks.CLAIMS,

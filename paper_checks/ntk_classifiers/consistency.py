@@ -173,6 +173,7 @@ CLAIMS = (
         statement=r"The infinitely deep networks with $\sin x$ and erf, listed for $d = 1$, are"
         r" consistent there: their excess risk on the same classes tends to 0, within $10^{-5}$.",
         expected=Verdict.REFUTED,
+        corrected="ntk_classifiers/C8.not-consistent",
         method="exact",
         cases=(
             agree("sin x", _sine_excess, 0.0, 1e-5, {}),

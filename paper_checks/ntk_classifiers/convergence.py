@@ -137,6 +137,7 @@ CLAIMS = (
         r" h(x, x_i)$ (at 99.5 % of the test points): $n = 200$ quasi-random points, $d = 1$ and"
         r" 2.",
         expected=Verdict.REFUTED,
+        corrected="ntk_classifiers/C7.ntk",
         method="exact",
         cases=tuple(
             agree(f"d = {d}", partial(_agreement, d, "ntk", 320), 1.0, 0.005, {}) for d in SPECS

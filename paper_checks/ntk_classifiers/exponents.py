@@ -289,6 +289,7 @@ CLAIMS = (
         statement=r"$\sin x$ and erf, which the authors' code lists for $d = 1$, have $\alpha ="
         r" 1$.",
         expected=Verdict.REFUTED,
+        corrected="ntk_classifiers/C2.not-optimal",
         method="interval",
         cases=(
             digits("sin x", partial(_exponent, "sine:1"), "1.00", {}),

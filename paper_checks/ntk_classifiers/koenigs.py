@@ -325,6 +325,7 @@ CLAIMS = (
         statement=r"At depth 1000 the NTK of the optimal duals falls like $r^{-\alpha}$, $\alpha ="
         r" d$, at $r = 0.01$, within 0.5 in the exponent.",
         expected=Verdict.REFUTED,
+        corrected="ntk_classifiers/C3.ntk-exponent",
         method="exact",
         cases=tuple(
             agree(

@@ -197,6 +197,7 @@ CLAIMS = (
         statement=r"On the paper's classes for $d = 1$ the consistent $r^{-1}$ has a lower excess"
         r" risk at $n = 1000$ than $r^{-1/2}$, which is not consistent.",
         expected=Verdict.REFUTED,
+        corrected="ntk_classifiers/C9.slow",
         method="monte-carlo",
         cases=(_order(1, 1000, "hilbert:0.5", 1, refutable=False),),
     ),

@@ -153,6 +153,7 @@ CLAIMS = (
         r" $D = (5 + 3\xi + \xi^2 + \xi^3)/10$, six points on a circle with mean label $1/3$, $L"
         r" = 400$.",
         expected=Verdict.REFUTED,
+        corrected="ntk_classifiers/C6.kriging",
         method="exact",
         cases=(
             agree("NTK", partial(_solved, 400), lambda: sum(LABELS) / len(LABELS), 0.3, {}),

@@ -146,6 +146,7 @@ CLAIMS = (
         kind="formula",
         statement=r"$r^\alpha h(r)$ tends to a constant as $r \to 0$ (within 0.5 %).",
         expected=Verdict.REFUTED,
+        corrected="ntk_classifiers/C4.no-limit",
         method="interval",
         cases=(
             digits("max/min for the sine of d = 8", partial(_ratio, "sine for 8"), "1.00", {}),

@@ -16,7 +16,7 @@ Record = Mapping[str, Any]
 
 WIDTH, MARGIN = 360.0, 14.0
 TICKS = (0, 1, 3, 10, 30, 100, 300, 1000, 1e4, 1e5, 1e6, 1e9)
-GAP = 26.0
+GAP = 32.0
 """Least distance between two tick labels."""
 
 
@@ -65,6 +65,32 @@ def chart(cases: Sequence[Record]) -> Chart | None:
     if flat and len(flat) < len(drawn):
         unit = "tolerances (half-widths of the interval where there is none)"
     return Chart(strips, _ticks(x, reach), unit)
+
+
+def fan(case: Record) -> list[Mark]:
+    """The mutants of a case without numbers: what fails on the right, what does not on the left."""
+    mutants = case["mutants"]
+    step = min(14.0, 130 / max(1, len(mutants)))
+    marks = []
+    for i, mutant in enumerate(mutants):
+        x = round(0.6 * WIDTH + i * step, 2)
+        refuted = mutant["verdict"] == "REFUTED"
+        title = f"mutant: {mutant['name']}, {mutant['verdict']}"
+        marks.append(Mark(x if refuted else WIDTH - x, refuted, title))
+    return marks
+
+
+def described(case: Record) -> str:
+    """What the picture of a case shows, in words."""
+    refuted = sum(m["verdict"] == "REFUTED" for m in case["mutants"])
+    mutants = f"; {refuted} of {len(case['mutants'])} mutants refuted" if case["mutants"] else ""
+    if not _numeric(case):
+        return f"{case['label']}: {case['verdict'].lower()}{mutants}."
+    low, high = case["interval"]
+    a, b = case["accepted"]
+    ends = [f"{word} {end:.6g}" for word, end in (("from", a), ("to", b)) if end is not None]
+    allowed = " ".join(ends) or "any number"
+    return f"{case['label']}: interval {low:.6g} to {high:.6g}, allowed {allowed}{mutants}."
 
 
 def _numeric(case: Record) -> bool:

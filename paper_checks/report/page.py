@@ -1,20 +1,31 @@
-"""One self-contained HTML page per run: no scripts, no network, light and dark, printable."""
+"""One self-contained HTML page per run: no network, light and dark, printable.
+
+A few lines of script filter the claims; without them the page reads the same.
+"""
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
+from hashlib import sha256
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from paper_checks.core import passes
-from paper_checks.registry import title
-from paper_checks.report import chart, text
+from paper_checks.registry import about, papers, title
+from paper_checks.report import chart, overview, text
+from paper_checks.report.citations import references
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 Record = Mapping[str, Any]
+
+_SIGN = re.compile(
+    r"(<mo[^>]*>(?!\]|&#x00029;|&#x0007[CD];|!|&#x02032;)[^<]*</mo>)<mo>(?=&#x02212;)"
+)
 
 
 def render(record: Record, figures: Mapping[str, Mapping[str, str]] | None = None) -> str:
@@ -33,10 +44,19 @@ def render(record: Record, figures: Mapping[str, Mapping[str, str]] | None = Non
         ]
         for subject, pictures in (figures or {}).items()
     }
+    found = overview.findings(record["claims"])
     return _template().render(
         record=record,
         by_subject=by_subject,
         titles={subject: title(subject) for subject in by_subject},
+        notes={subject: about(subject)[1] for subject in by_subject},
+        bibtex={subject: papers(subject) for subject in by_subject},
+        sentence=overview.sentence(record),
+        rows={subject: overview.row(claims) for subject, claims in by_subject.items()},
+        total=overview.row(record["claims"]),
+        findings=[f for f in found if overview.published(f.claim)],
+        others=[f for f in found if not overview.published(f.claim)],
+        corrections={f.claim["id"]: f.corrected for f in found},
         figures=inlined,
         problems=list(text.problems(record)),
     )
@@ -45,6 +65,7 @@ def render(record: Record, figures: Mapping[str, Mapping[str, str]] | None = Non
 @cache
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("paper_checks", "report"),
@@ -62,9 +83,19 @@ def _template() -> Template:
         "boxes": text.boxes,
         "count": lambda n: f"{n:,}".replace(",", "\u202f"),
         "mutants_by_name": _mutants_by_name,
+        "sha256": _sha256,
+        "described": lambda case: _minus(chart.described(case)),
         "anchor": lambda claim_id: re.sub(r"[^\w-]", "-", claim_id),
     }
-    environment.globals |= {"chart": chart.chart, "passes": passes}
+    environment.globals |= {
+        "chart": chart.chart,
+        "fan": chart.fan,
+        "passes": passes,
+        "references": references,
+        "verdicts": overview.VERDICTS,
+    }
+    source = resources.files("paper_checks.report").joinpath("filter.js")
+    environment.globals["script"] = Markup(source.read_text(encoding="utf-8"))
     return environment.get_template("page.html.j2")
 
 
@@ -80,11 +111,22 @@ def formulas(statement: str) -> Any:
         tight = convert(safe).replace(
             '<mo stretchy="false">&#x0007C;', '<mo stretchy="false" lspace="0" rspace="0">&#x0007C;'
         )
-        return Markup(tight)
+        # After an opening bracket, a comma or a relation a minus is a sign, without space.
+        return Markup(_SIGN.sub(r'\1<mo form="prefix">', tight))
 
     parts = statement.split("$")
-    html = [mathml(part) if i % 2 else escape(part) for i, part in enumerate(parts)]
+    html = [escape(parts[0])]
+    for formula, after in zip(parts[1::2], parts[2::2], strict=True):
+        # A line may break after a formula, but not before the punctuation that follows it.
+        end = len(after) - len(after.lstrip(").,;:"))
+        tight = Markup('<span class="tight">{}{}</span>') if end else Markup("{}{}")
+        html += [tight.format(mathml(formula), after[:end]), escape(after[end:])]
     return Markup("").join(html)
+
+
+def _sha256(script: str) -> str:
+    """What a content security policy calls the one script that may run."""
+    return f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}"
 
 
 def _interval(ends: Any) -> str:

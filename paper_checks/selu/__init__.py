@@ -18,6 +18,18 @@ from paper_checks.selu import (
     variance,
 )
 
+PAPER = """\
+@inproceedings{klambauer2017self,
+  author = {Günter Klambauer and Thomas Unterthiner and Andreas Mayr and Sepp Hochreiter},
+  title = {Self-Normalizing Neural Networks},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2017},
+  eprint = {1706.02515},
+  archiveprefix = {arXiv},
+}
+"""
+"""BibTeX of what is checked here."""
+
 CLAIMS = (
     *moments.CLAIMS,
     *attraction.CLAIMS,

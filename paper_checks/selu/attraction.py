@@ -115,6 +115,7 @@ CLAIMS = (
         statement=r"On the domain of Theorem 1 $-0.03106 < \tilde\mu < 0.06773$ and $0.80009 <"
         r" \tilde\nu < 1.48617$.",
         expected=Verdict.REFUTED,
+        corrected="selu/C3.image",
         method="interval",
         cases=(holds("as printed", "image", PRINTED),),
     ),
@@ -150,6 +151,7 @@ CLAIMS = (
         statement=r"For $|\mu|, |\omega| \le 0.1$, $0.8 \le \nu \le 1.5$, $0.8 \le \tau \le 1.25$,"
         r" $-0.041160 < \tilde\mu$.",
         expected=Verdict.REFUTED,
+        corrected="selu/C3.lemma-9",
         method="interval",
         cases=(holds("as printed", "image", LEMMA_9),),
     ),
@@ -224,6 +226,7 @@ CLAIMS = (
         statement=r"The box $|\mu| \le 0.1$, $\nu \in [0.8, 1.5]$ is mapped into itself for every"
         r" $\tau$ of Lemma 12, $[0.8, 1.25]$.",
         expected=Verdict.REFUTED,
+        corrected="selu/C15.tau",
         method="interval",
         cases=(holds("Theorem 1 for the tau of Lemma 12", "theorem-1", {"tau": WIDER}),),
     ),

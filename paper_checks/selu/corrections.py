@@ -166,6 +166,7 @@ CLAIMS = (
         statement=r"The expansion is off by $O(n^{-3/2})$, slope within 0.1, also for inputs $\pm"
         r" 1$ with equal weights.",
         expected=Verdict.REFUTED,
+        corrected="selu/C12.lattice-order",
         method="exact",
         cases=(agree("mean, n = 1024 and 4096", _lattice_slope, -1.5, 0.1, {}),),
     ),

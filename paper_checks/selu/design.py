@@ -147,6 +147,7 @@ CLAIMS = (
         r" 1.976902195$, $\lambda = 1.073851240$, keep them for normalised weights, $\omega = 0$,"
         r" $\tau = 1$.",
         expected=Verdict.REFUTED,
+        corrected="selu/C9.convention",
         method="exact",
         cases=(agree("the image", lambda: _with_helper(0.0)[0], [-0.1, 2.0], 1e-9, {}),),
     ),

@@ -86,6 +86,7 @@ CLAIMS = (
         statement=r"The domain of Theorem 2 can be left downwards only: $|\tilde\mu| \le 1$ on it,"
         r" so that its one-layer statement may be applied layer after layer.",
         expected=Verdict.REFUTED,
+        corrected="selu/C5.repair",
         method="interval",
         cases=(holds("the mean stays", "descent", {**STEP, "mean_bound": "1"}),),
     ),
@@ -172,6 +173,7 @@ CLAIMS = (
         statement=r"For $|\mu|, |\omega| \le 0.1$, $0.8 \le \tau \le 1.25$ the variance rises from"
         r" every $\nu$ between $5 \cdot 10^{-5}$ and 0.16.",
         expected=Verdict.REFUTED,
+        corrected="selu/C6.wide",
         method="interval",
         cases=(holds("from 5e-5", "theorem-3", {"nu": "5e-5 0.16", "tau": WIDER}),),
     ),
@@ -183,6 +185,7 @@ CLAIMS = (
         statement=r"For $|\mu|, |\omega| \le 0.1$, $0.02 \le \nu \le 0.16$, $0.8 \le \tau \le"
         r" 1.25$, $\tilde\nu - \nu > 0.00773618$.",
         expected=Verdict.REFUTED,
+        corrected="selu/C6.optimum",
         method="interval",
         cases=(holds("as printed", "theorem-3", LOW | {"margin": "0.00773618"}),),
     ),
@@ -237,6 +240,7 @@ CLAIMS = (
         statement=r"The second moment at $(\mu, \omega, \nu, \tau) = (0.01, 0.01, 0.05, 0.8)$ is"
         r" 0.0662727.",
         expected=Verdict.REFUTED,
+        corrected="selu/C6.second-moment",
         method="exact",
         cases=(agree("as printed", lambda: _second_moment(1e-4, 0.04), 0.0662727, 1e-6, {}),),
     ),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from simulations.cli import LINE_EVERY
-from simulations.lipschitz.digits import text_of
+from theory.digits import text_of
 
 Closing = Callable[[int, float, float], None]
 """Called with the iteration and the logarithms of the dual value and of the upper bound."""

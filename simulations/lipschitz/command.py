@@ -239,8 +239,8 @@ def _save(certificate: Any, path: Path) -> None:
 def _verified(q: Question, network: Network) -> int:
     """Check a certificate; a damaged one is as worthless as a wrong one."""
     from simulations.lipschitz import show
-    from simulations.lipschitz.digits import upper_text
     from simulations.store import finite
+    from theory.digits import upper_text
     from theory.lipschitz.certificate import Certificate, verify_certificate
 
     path = q.verify

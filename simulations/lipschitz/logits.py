@@ -8,8 +8,8 @@ import numpy as np
 
 from simulations.arrays import Array, read_array
 from simulations.lipschitz.bracket import Closing
-from simulations.lipschitz.digits import text_down, text_up
 from simulations.store import finite
+from theory.digits import text_down, text_up
 
 if TYPE_CHECKING:
     from theory.lipschitz.margins import Margins, Radii

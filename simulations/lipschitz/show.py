@@ -7,11 +7,11 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from simulations.core import Estimate
-from simulations.lipschitz.digits import text_of, upper_text
 from simulations.lipschitz.networks import shape_of
 from simulations.lipschitz.sandwich import Below, Outcome, best_of, dual_of
 from simulations.store import finite
 from simulations.tables import print_table
+from theory.digits import text_of, upper_text
 
 if TYPE_CHECKING:
     from theory.lipschitz.bounds import Bound

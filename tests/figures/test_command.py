@@ -75,11 +75,12 @@ def test_draws_all_figures_and_simulates_shared_jobs_once(
     assert code == 0
     assert out.splitlines() == [
         "runs/figures/near.svg", "    Near.", "runs/figures/far.svg", "    Far.",
+        "runs/figures/index.html",
     ]  # fmt: skip
     # Each job is computed once more with one sample, to compile it.
     assert sorted(p.mean for p in blocks) == [1, 1, 1, 5, 5, 5, 9, 9]
     assert {p.name for p in Path("runs/figures").iterdir()} == {
-        "near.svg", "far.svg", "toy.jsonl",
+        "near.svg", "far.svg", "toy.jsonl", "index.html",
     }  # fmt: skip
 
 
@@ -92,9 +93,10 @@ def test_stored_results_are_drawn_again_without_simulating(
     blocks.clear()
     code, out, _ = said(capsys, "toy", "--format", "png", "--out", "a/b")
     assert code == 0
-    assert out.splitlines()[::2] == ["a/b/near.png", "a/b/far.png"]
+    assert out.splitlines()[::2] == ["a/b/near.png", "a/b/far.png", "a/b/index.html"]
     said(capsys, "toy")
     assert not blocks
+    del before["index.html"]  # it shows both figures now
     for name, content in before.items():
         assert Path("runs/figures", name).read_bytes() == content
 
@@ -134,7 +136,8 @@ def test_a_changed_plan_is_noticed(
         (["tyo"], 'unknown figure or subject "tyo"; did you mean "toy"?'),
         (["toy/faar"], 'unknown figure or subject "toy/faar"; did you mean "toy/far"?'),
         (["xyz"], 'unknown figure or subject "xyz"; there are toy, other.'),
-        (["toy", "--format", "gif"], '"gif"'),
+        (["toy", "--format", "gif"], "--format must be svg, pdf, png, several as svg,png, or all"),
+        (["toy", "--format", "svg,,png"], 'got "svg,,png".'),
         (["toy", "--seed", "2.5"], '"2.5" is not an integer.'),
         (["toy", "--workers", "0"], "workers must be >= 1; got 0."),
         (["toy", "--seed", "-1"], "seed must be an integer from 0 to 2**63 - 1; got -1."),

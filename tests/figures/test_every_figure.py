@@ -17,7 +17,7 @@ from figures import (
     selu,
     style,
 )
-from figures.core import SUBJECTS, Drawing
+from figures.core import FORMATS, SUBJECTS, Drawing
 from tests.figures import (
     results_commutation,
     results_conv_kernels,
@@ -52,11 +52,14 @@ def test_no_subject_is_forgotten() -> None:
 @pytest.mark.parametrize(("drawing", "made_up"), EVERY)
 def test_same_results_give_the_same_bytes(drawing: Drawing, made_up: Any, tmp_path: Path) -> None:
     results = {job: made_up(job) for job in drawing.jobs}
-    first, second = (tmp_path / f"{k}.svg" for k in "ab")
-    for file in (first, second):
-        style.save(drawing.picture(results), file, drawing.name, drawing.caption)
-    content = first.read_bytes()
-    assert content == second.read_bytes()
+    for name in "ab":
+        picture = drawing.picture(results)
+        for kind in FORMATS:
+            style.save(picture, tmp_path / f"{name}.{kind}", drawing.name, drawing.caption)
+    for kind in FORMATS:
+        first, second = (tmp_path / f"{name}.{kind}" for name in "ab")
+        assert first.read_bytes() == second.read_bytes()
+    content = (tmp_path / "a.svg").read_bytes()
     assert content.startswith(b"<?xml")
     assert b"<text" not in content  # letters are paths
     assert b"<dc:date>" not in content

@@ -25,6 +25,7 @@ from theory.rigor.statements import SUBJECTS
 def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test runs in its own folder, with the toys as the only statements."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delitem(SUBJECTS, "selu")
     monkeypatch.setitem(SUBJECTS, "toy", ("tests.theory.rigor_toys",) * 2)
 

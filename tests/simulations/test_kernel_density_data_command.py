@@ -37,6 +37,7 @@ Array = np.ndarray[Any, Any]
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 

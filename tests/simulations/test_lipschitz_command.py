@@ -18,9 +18,9 @@ import pytest
 from simulations import core
 from simulations.lipschitz import command
 from simulations.lipschitz.bracket import bracket_bar, closed, described
-from simulations.lipschitz.digits import text_down, text_of, text_up, upper_text
 from tests.simulations import commands
 from tests.simulations.commands import run
+from theory.digits import text_down, text_of, text_up, upper_text
 from theory.lipschitz.bounds import METHODS, bound
 from theory.lipschitz.margins import pair_network
 from theory.lipschitz.network import Network

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from theory.display import table
+from theory.lipschitz import display
 from theory.lipschitz.candidate import Candidate
 from theory.lipschitz.certificate import Certificate, certify
 from theory.lipschitz.network import Network
@@ -76,6 +78,12 @@ class Bound:
     def gap(self) -> float:
         """upper / dual - 1; nan where the method has no dual value."""
         return math.expm1(self.log_upper - self.log_dual) if self.upper > 0 else 0.0
+
+    def __repr__(self) -> str:
+        return f"Bound({display.bound_title(self)})"
+
+    def _repr_html_(self) -> str:
+        return table("Bound on a Lipschitz constant", display.bound_rows(self))
 
 
 def bound(

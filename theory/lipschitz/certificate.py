@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from theory.lipschitz import products
+from theory.display import table
+from theory.lipschitz import display, products
 from theory.lipschitz.candidate import Candidate
 from theory.lipschitz.network import Network
 from theory.lipschitz.quadratic import Relations, needed, relations
@@ -59,6 +60,12 @@ class Certificate:
     """Per stage, one per unit or group, in scaled units; None for a linear stage."""
     digest: str
     """Of the network."""
+
+    def __repr__(self) -> str:
+        return f"Certificate({display.certificate_title(self)})"
+
+    def _repr_html_(self) -> str:
+        return table("Certificate", display.certificate_rows(self))
 
     @property
     def log2_upper(self) -> float:

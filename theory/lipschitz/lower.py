@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theory._checks import real, whole
+from theory.display import at_least
 from theory.lipschitz.linearised import Linearised, evaluate, size
 from theory.lipschitz.network import Network
 
@@ -32,6 +33,9 @@ class LowerBound(NamedTuple):
     """0 where nothing was found, for example where f leaves the range of floats."""
     point: Vector
     direction: Vector
+
+    def __repr__(self) -> str:
+        return f"LowerBound(at least {at_least(self.value)}, between two points)"
 
 
 def lower_bound(

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from theory.display import table
+from theory.lipschitz import display
 from theory.lipschitz.bounds import certified
 from theory.lipschitz.certificate import Certificate
 from theory.lipschitz.network import Network, Stage, dense, product
@@ -41,6 +43,13 @@ class Margins:
     """For i < j: a certificate of `pair_network(network, i, j)`."""
     norm: str
 
+    def __repr__(self) -> str:
+        return f"Margins({display.margins_title(self)})"
+
+    def _repr_html_(self) -> str:
+        heading, rows = display.margins_rows(self)
+        return table(f"Margins: {display.margins_title(self)}", rows, heading)
+
 
 @dataclass(frozen=True, eq=False)
 class Radii:
@@ -52,6 +61,13 @@ class Radii:
     """No nearer input has another label; 0 where rounding leaves the label open."""
     margins: Vector
     """Least difference of the logits, rounded down."""
+
+    def __repr__(self) -> str:
+        return f"Radii({display.radii_title(self)})"
+
+    def _repr_html_(self) -> str:
+        heading = ("input", "label", "certified radius", "margin")
+        return table(f"Radii: {display.radii_title(self)}", display.radii_rows(self), heading)
 
 
 def pair_network(network: Network, i: int, j: int) -> Network:
