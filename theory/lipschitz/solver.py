@@ -42,8 +42,6 @@ class Closed:
     """In units of its exponents, which start from the original weights."""
     iterations: int
     history: tuple[tuple[int, float, float], ...]
-    point: Point
-    """Signals for a warm start or for rounding."""
 
 
 def lipsdp(
@@ -127,7 +125,6 @@ def close(
     dtype: Any = np.float64,
     seed: int = 0,
     progress: Progress | None = None,
-    start: Point | None = None,
 ) -> list[Closed]:
     """The brackets of the problems that share all `blocks` but the last, a linear one.
 
@@ -139,18 +136,17 @@ def close(
     final = scaled_by(final, -shift)
     units = sum(block.units for block in body)
     run = Ascent(body, final, norm, rank or _rank(units), dtype, seed)
-    if start is not None:
-        run.start(start.signals, start.directions)
     search = _Search(body, final, norm, tolerance, run, powers, progress)
     values: list[Array] = []
     next_check = 20
     for iteration in range(1, iterations + 1):
-        values.append(run.step())
+        values.append(search.run.step())
         if iteration >= next_check or iteration == iterations:
             next_check = max(iteration + 1, round(1.4 * iteration))
             # In single precision the value itself is noisy at 1e-6.
             gain = values[-1] - values[max(len(values) - 11, 0)]
-            if (gain < max(tolerance / 2, 1e-5 if dtype == np.float32 else 0)).all():
+            noise = 1e-5 if search.run.dtype == np.float32 else 0.0
+            if (gain < max(tolerance / 2, noise)).all():
                 search.check(iteration, stalled=bool((gain < tolerance / 100).all()))
                 if search.done:
                     break
@@ -290,7 +286,6 @@ class _Search:
                 self._multipliers(problem, point),
                 self.iteration,
                 tuple(self.history),
-                point,
             )
             for problem in range(len(self.finals))
         ]
