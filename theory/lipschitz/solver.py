@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from theory._checks import whole
 from theory.lipschitz.ascent import Ascent, Point
 from theory.lipschitz.blocks import Block, blocks_of
 from theory.lipschitz.candidate import Candidate
@@ -59,8 +60,14 @@ def lipsdp(
 
     The bracket of the optimum is closed to the relative `tolerance` or `iterations` are done.
     `precision`: "float64", "float32", or "auto", single for more than 4000 units and tolerances
-    from 1e-4; bounds are double in any case.  Raises ValueError for implicit networks.
+    from 1e-4; bounds are double in any case.  Raises ValueError for implicit networks, an
+    unknown precision, and numbers that are not whole.
     """
+    if precision not in ("auto", "float32", "float64"):
+        raise ValueError(f"precision must be auto, float32 or float64, not {precision!r}.")
+    whole(iterations, "iterations")
+    if rank is not None:
+        whole(rank, "rank")
     reduced = reduce(network)
     single = precision == "float32" or (
         precision == "auto" and network.hidden > 4000 and tolerance >= 1e-4
@@ -324,11 +331,11 @@ def merged(
     if reduced.appended:
         common[-2] = last
     shift = 2 if norm == "l2" else 1
-    whole: list[Array | None] = []
+    every: list[Array | None] = []
     for k in range(stages):
         block = reduced.blocks[k]
         if block.inner is None:
-            whole.append(None)
+            every.append(None)
             continue
         merged = np.full(block.multipliers, np.nan)
         for part, result in zip(parts, results, strict=True):
@@ -338,7 +345,7 @@ def merged(
             origin = part.blocks[k].origin
             merged[origin] = np.ldexp(found, power)
         after = reduced.fate[k + 1 : stages]
-        whole.append(_completed(merged, reduced.fate[k], after))
+        every.append(_completed(merged, reduced.fate[k], after))
     if norm == "l2":
         ends = (
             np.array([math.exp(min(2 * (combine(values) - LOG2 * last), 700.0))]),
@@ -362,7 +369,7 @@ def merged(
         exponents=tuple(common),
         input=ends[0],
         output=ends[1],
-        multipliers=tuple(whole),
+        multipliers=tuple(every),
         iterations=max(r.iterations for r in results),
         history=max(results, key=lambda r: r.log_dual).history,
     )
