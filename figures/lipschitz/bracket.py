@@ -68,7 +68,7 @@ def shortfalls(name: str) -> tuple[Array, Array]:
     from theory.lipschitz.ascent import Ascent
     from theory.lipschitz.network import dense
     from theory.lipschitz.reductions import normalised
-    from theory.lipschitz.solver import reduce
+    from theory.lipschitz.assembly import reduce
 
     blocks = reduce(network(name)).blocks
     body, _ = normalised(blocks[:-1])

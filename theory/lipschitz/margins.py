@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from theory.lipschitz.assembly import merged, reduce
 from theory.lipschitz.bounds import certified
 from theory.lipschitz.certificate import Certificate
 from theory.lipschitz.network import Network, Stage, dense, product
 from theory.lipschitz.reductions import Component, width
-from theory.lipschitz.solver import close, merged, reduce
+from theory.lipschitz.solver import close
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
