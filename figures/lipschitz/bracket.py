@@ -66,9 +66,9 @@ def interior(name: str) -> tuple[Array, Array]:
 def shortfalls(name: str) -> tuple[Array, Array]:
     """1 - value / optimum of the best and the worst start, for each of RANKS."""
     from theory.lipschitz.ascent import Ascent
+    from theory.lipschitz.assembly import reduce
     from theory.lipschitz.network import dense
     from theory.lipschitz.reductions import normalised
-    from theory.lipschitz.solver import reduce
 
     blocks = reduce(network(name)).blocks
     body, _ = normalised(blocks[:-1])

@@ -3,6 +3,8 @@
 import itertools
 
 import numpy as np
+import scipy.linalg
+import scipy.sparse
 
 from theory.lipschitz.network import Network
 
@@ -35,8 +37,6 @@ def implicit_network():
 
 def block_diagonal(*parts):
     """The weights of networks side by side, which share nothing."""
-    import scipy.linalg
-
     return [scipy.linalg.block_diag(*layers) for layers in zip(*parts, strict=True)]
 
 
@@ -68,3 +68,41 @@ def sweep(index, activation="relu"):
     law = LAWS[index % len(LAWS)]
     shapes = zip(widths[1:], widths, strict=False)
     return law, Network([draw(law, shape, rng) for shape in shapes], activation)
+
+
+TINY = {
+    "relu": random_network(20, (3, 4, 3, 2)),
+    "wide output": random_network(21, (2, 4, 5)),
+    "wide both": random_network(22, (6, 4, 7)),
+    "scalar": random_network(23, (4, 5, 1)),
+    "one input": random_network(24, (1, 5, 3)),
+    "linear": random_network(25, (3, 4)),
+    "abs": random_network(26, (3, 4, 2), activation="abs"),
+    "maxmin": random_network(27, (3, 4, 4, 2), activation="maxmin"),
+    "group_sort": random_network(28, (3, 3, 6, 2), activation="group_sort:3"),
+    "householder": random_network(29, (3, 6, 2), activation="householder:1,2,-3"),
+    "mixed": Network(
+        random_weights(30, 3, 4, 4, 4, 2), ["leaky_relu:-0.5", "maxmin", "householder:1,2"]
+    ),
+    "residual": Network.residual(
+        None,
+        [
+            tuple(
+                random_weights(31 + k, *shape)[0]
+                for k, shape in enumerate([(3, 2), (4, 2), (3, 4)])
+            ),
+            random_weights(34, 2, 2)[0],
+        ],
+        None,
+    ),
+    "implicit": Network.implicit(
+        0.3 * random_weights(35, 4, 4)[0], random_weights(36, 3, 4)[0], random_weights(37, 4, 2)[0]
+    ),
+    "sparse": Network(
+        [scipy.sparse.csr_array(np.round(w)) for w in random_weights(38, 3, 6, 4, 2)], "relu"
+    ),
+    "slopes": Network(
+        random_weights(39, 3, 4, 2), "tanh", slopes=[([0, 0.5, 0.25, -1], [1, 0.5, 0.75, 0])]
+    ),
+}
+"""Networks of every kind, small enough to multiply all patterns out."""

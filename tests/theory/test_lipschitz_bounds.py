@@ -1,6 +1,7 @@
 """`bound` with every method: certified, and against reference, other and measured values."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from theory.lipschitz import (
     Certificate,
     Network,
     bound,
+    convolution,
     lower_bound,
     verify_certificate,
 )
@@ -171,6 +173,22 @@ def test_layers_too_wide_for_multipliers_get_the_product_and_say_so(monkeypatch)
     assert found.dual == pytest.approx(1.875615, rel=1e-3)
 
 
+def test_norms_of_sparse_matrices_are_proved_from_their_nonzero_weights():
+    rng = np.random.default_rng(0)
+    kernels = rng.standard_normal((4, 2, 3, 3)), rng.standard_normal((3, 4, 3, 3))
+    first = convolution(kernels[0], (2, 8, 8), padding=1)
+    second = convolution(kernels[1], (4, 8, 8), stride=2, padding=1)
+    network = Network([first, second])
+    exact = np.prod([np.linalg.norm(w.toarray(), 2) for w in (first, second)])
+    found = bound(network, method="product")
+    assert exact * (1 - 1e-13) <= found.upper <= exact * (1 + 1e-8)
+    assert found.upper == pytest.approx(
+        bound(Network([first.toarray(), second.toarray()]), method="product").upper, rel=1e-8
+    )
+    below = replace(found.certificate, input=found.certificate.input * (1 - 1e-6))
+    assert "is not proved" in verify_certificate(network, below).reason
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -180,6 +198,10 @@ def test_layers_too_wide_for_multipliers_get_the_product_and_say_so(monkeypatch)
         ({"tolerance": math.nan}, "tolerance must be between 0 and 1"),
         ({"tolerance": "x"}, "tolerance must be between 0 and 1"),
         ({"method": "nsr-full"}, "use lipsdp"),
+        ({"ranks": 3}, "unknown option 'ranks'; known: rank"),
+        ({"rank": 0}, "rank must be a whole number >= 1"),
+        ({"iterations": 2.5}, "iterations must be a whole number"),
+        ({"precision": "float16"}, "precision must be auto"),
         ({"method": "nsr-diag"}, "MaxMin"),
         ({"method": "rr"}, "MaxMin"),
     ],

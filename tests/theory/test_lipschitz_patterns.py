@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 from tests.theory.lipschitz_nets import (
-    block_diagonal,
+    TINY,
     implicit_network,
     random_network,
     random_weights,
@@ -19,7 +19,7 @@ from tests.theory.lipschitz_nets import (
 from theory.lipschitz import patterns, patterns_norms
 from theory.lipschitz.network import Network, dense
 from theory.lipschitz.nonlinearity import relaxed
-from theory.lipschitz.patterns import fgl, proves, rounded
+from theory.lipschitz.patterns import fgl, proves
 
 
 def value(network, norm="l2", **options):
@@ -73,43 +73,6 @@ def norm_of(a, norm):
 
 def brute(network, norm):
     return max(norm_of(a, norm) for a in gains(network))
-
-
-TINY = {
-    "relu": random_network(20, (3, 4, 3, 2)),
-    "wide output": random_network(21, (2, 4, 5)),
-    "wide both": random_network(22, (6, 4, 7)),
-    "scalar": random_network(23, (4, 5, 1)),
-    "one input": random_network(24, (1, 5, 3)),
-    "linear": random_network(25, (3, 4)),
-    "abs": random_network(26, (3, 4, 2), activation="abs"),
-    "maxmin": random_network(27, (3, 4, 4, 2), activation="maxmin"),
-    "group_sort": random_network(28, (3, 3, 6, 2), activation="group_sort:3"),
-    "householder": random_network(29, (3, 6, 2), activation="householder:1,2,-3"),
-    "mixed": Network(
-        random_weights(30, 3, 4, 4, 4, 2), ["leaky_relu:-0.5", "maxmin", "householder:1,2"]
-    ),
-    "residual": Network.residual(
-        None,
-        [
-            tuple(
-                random_weights(31 + k, *shape)[0]
-                for k, shape in enumerate([(3, 2), (4, 2), (3, 4)])
-            ),
-            random_weights(34, 2, 2)[0],
-        ],
-        None,
-    ),
-    "implicit": Network.implicit(
-        0.3 * random_weights(35, 4, 4)[0], random_weights(36, 3, 4)[0], random_weights(37, 4, 2)[0]
-    ),
-    "sparse": Network(
-        [scipy.sparse.csr_array(np.round(w)) for w in random_weights(38, 3, 6, 4, 2)], "relu"
-    ),
-    "slopes": Network(
-        random_weights(39, 3, 4, 2), "tanh", slopes=[([0, 0.5, 0.25, -1], [1, 0.5, 0.75, 0])]
-    ),
-}
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -362,45 +325,3 @@ def test_blocks_of_any_size_give_the_same(name, monkeypatch):
     monkeypatch.setattr("theory.lipschitz.patterns_proof._BLOCK", 1)
     assert proved(network, "l2", whole * (1 + 1e-10))
     assert not proved(network, "l2", whole * (1 - 1e-10))
-
-
-# --- rounding ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("norm", ["l2", "linf"])
-@pytest.mark.parametrize("name", [n for n in TINY if n != "implicit"])
-def test_rounding_never_exceeds_and_mostly_finds_the_gain(name, norm):
-    found = rounded(TINY[name], norm)
-    assert found <= value(TINY[name], norm) * (1 + 1e-12)
-    assert found >= 0.9 * value(TINY[name], norm)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_rounding_equals_the_gain_of_small_networks(seed):
-    """4-5-5-3, as on the sheet; 100 starts each."""
-    network = random_network(seed, (4, 5, 5, 3))
-    assert rounded(network, draws=200) == pytest.approx(value(network), rel=1e-9)
-
-
-def test_rounding_starts_from_signals():
-    network = random_network(1, (6, 10, 10, 4), activation="maxmin")
-    rng = np.random.default_rng(0)
-    signals = rng.standard_normal((6, 5)), [rng.standard_normal((10, 5)) for _ in range(2)]
-    assert rounded(network, "l2", *signals) == pytest.approx(value(network), rel=1e-9)
-    with pytest.raises(ValueError, match="shapes"):
-        rounded(network, "l2", signals[0], signals[1][:1])
-    with pytest.raises(ValueError, match="loop"):
-        rounded(implicit_network())
-
-
-def test_rounding_ignores_patterns_that_pass_nothing():
-    network = Network([np.eye(2), -np.eye(2), np.eye(2)], "relu")
-    assert rounded(network) == pytest.approx(1.0)
-    assert rounded(Network([np.zeros((2, 2)), np.eye(2)], "relu")) == 0.0
-
-
-def test_rounding_of_parts_that_share_nothing():
-    parts = random_weights(54, 3, 4, 2), random_weights(55, 2, 4, 3)
-    network = Network(block_diagonal(*parts), "relu")
-    best = max(value(Network(part, "relu")) for part in parts)
-    assert rounded(network) == pytest.approx(best, rel=1e-6)

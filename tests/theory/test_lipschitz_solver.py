@@ -222,6 +222,13 @@ def test_single_precision_closes_the_same_bracket():
     assert upper <= lower * 1.0001
 
 
+def test_single_precision_goes_on_in_double_where_it_is_not_enough():
+    lower, upper = bracket(
+        random_network(2, (8, 16, 16, 16, 8)), tolerance=1e-9, precision="float32"
+    )
+    assert upper <= lower * (1 + 1.001e-9)
+
+
 def test_progress_shows_a_closing_bracket():
     seen = []
     lipsdp(random_network(1, (6, 10, 10, 4)), "l2", 1e-7, progress=lambda *row: seen.append(row))

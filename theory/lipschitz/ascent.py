@@ -114,7 +114,7 @@ class Ascent:
         return int(self.signals.shape[2])
 
     def start(self, signals: Array, directions: Sequence[Array]) -> None:
-        """Go on from these signals (a warm start)."""
+        """Go on from these signals."""
         self.signals = signals.astype(self.dtype)
         self.directions = [s.astype(self.dtype) for s in directions]
         self._restart()

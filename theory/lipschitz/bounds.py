@@ -42,6 +42,7 @@ _WHERE = {
 }
 NORMS = ("l2", "linf")
 _ASCENT = ("lipsdp", "nsr-full")
+_OPTIONS = ("rank", "iterations", "precision", "seed", "progress")
 # Factors (1 + slack)^(2 (S - k)) that are tried on multipliers that leave no room for a proof.
 _SLACKS = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 
@@ -97,11 +98,11 @@ def bound(
 
     `norm`: "l2", or "linf" for l_inf -> |.| with one output and l_inf -> l_1 with several.
     `method`: a key of METHODS, or "auto": "lipsdp", "nsr-full" for groups, "interior-point" for
-    implicit networks.  `tolerance`: relative width of the bracket of the optimum.  `options` go to
-    the method (see `theory.lipschitz.solver.lipsdp`: rank, iterations, precision, seed, progress).
-    The bound holds for the exact real network that the float weights define.  Raises ValueError for
-    an unknown norm or method, a tolerance that is not in (0, 1), and a network the method does not
-    take.
+    implicit networks.  `tolerance`: relative width of the bracket of the optimum.  `options` are
+    for the ascent (see `theory.lipschitz.solver.lipsdp`: rank, iterations, precision, seed,
+    progress); other methods have none.  The bound holds for the exact real network that the float
+    weights define.  Raises ValueError for an unknown norm, method or option, a tolerance not in
+    (0, 1), and a network the method does not take.
     """
     if norm not in NORMS:
         raise ValueError(f"norm must be one of {', '.join(NORMS)}; not {norm!r}.")
@@ -109,17 +110,16 @@ def bound(
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}; not {method!r}.")
     if not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
         raise ValueError(f"tolerance must be between 0 and 1, not {tolerance!r}.")
+    if unknown := sorted(set(options) - set(_OPTIONS)):
+        raise ValueError(f"unknown option {unknown[0]!r}; known: {', '.join(_OPTIONS)}.")
     chosen = _chosen(network) if method == "auto" else method
     _suits(network, chosen)
     start = time.perf_counter()
+    solve = _method(chosen)
     if chosen in _ASCENT:
-        candidate = _method(chosen)(network, norm, tolerance, **options)
+        candidate = solve(network, norm, tolerance, **options)
     else:
-        candidate = (
-            _method(chosen)(network, norm, tolerance)
-            if _bracketed(chosen)
-            else _method(chosen)(network, norm)
-        )
+        candidate = solve(network, norm) if chosen == "fgl" else solve(network, norm, tolerance)
     certificate, note = certified(network, candidate)
     if certificate is None and chosen in _ASCENT:
         certificate, _ = certified(network, _method("product")(network, norm))
@@ -139,10 +139,6 @@ def _suits(network: Network, method: str) -> None:
             "method nsr-full is for MaxMin, GroupSort and Householder; this network has none:"
             " use lipsdp."
         )
-
-
-def _bracketed(method: str) -> bool:
-    return method not in ("product", "eclipse-fast", "fgl")
 
 
 def _method(name: str) -> Callable[..., Candidate]:

@@ -18,11 +18,12 @@ import numpy as np
 
 from theory.display import table
 from theory.lipschitz import display
+from theory.lipschitz.assembly import merged, reduce
 from theory.lipschitz.bounds import certified
 from theory.lipschitz.certificate import Certificate
 from theory.lipschitz.network import Network, Stage, dense, product
 from theory.lipschitz.reductions import Component, width
-from theory.lipschitz.solver import close, merged, reduce
+from theory.lipschitz.solver import close
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
