@@ -4,7 +4,7 @@ import html
 import re
 from typing import Any
 
-from latex2mathml.converter import convert
+from paper_checks.report.formulas import mathml
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
@@ -17,6 +17,6 @@ def on_page_content(content: str, **_: Any) -> str:
 def _mathml(match: re.Match[str]) -> str:
     latex = html.unescape(match[2]).strip()
     if match[1] == "span":
-        return convert(latex, display="inline")
+        return mathml(latex)
     # Of its own width, and scrolled where the screen is narrower: by the keyboard as well.
-    return f'<div class="formula" tabindex="0">{convert(latex, display="block")}</div>'
+    return f'<div class="formula" tabindex="0">{mathml(latex, "block")}</div>'

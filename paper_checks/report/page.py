@@ -17,15 +17,12 @@ from paper_checks.core import passes
 from paper_checks.registry import about, papers, title
 from paper_checks.report import chart, overview, text
 from paper_checks.report.citations import references
+from paper_checks.report.formulas import formulas
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 Record = Mapping[str, Any]
-
-_SIGN = re.compile(
-    r"(<mo[^>]*>(?!\]|&#x00029;|&#x0007[CD];|!|&#x02032;)[^<]*</mo>)<mo>(?=&#x02212;)"
-)
 
 
 def render(record: Record, figures: Mapping[str, Mapping[str, str]] | None = None) -> str:
@@ -97,31 +94,6 @@ def _template() -> Template:
     source = resources.files("paper_checks.report").joinpath("filter.js")
     environment.globals["script"] = Markup(source.read_text(encoding="utf-8"))
     return environment.get_template("page.html.j2")
-
-
-def formulas(statement: str) -> Any:
-    """A text with formulas between $...$ as HTML with MathML; the rest is escaped."""
-    from latex2mathml.converter import convert
-    from markupsafe import Markup, escape
-
-    def mathml(formula: str) -> Markup:
-        # Inside \text, latex2mathml passes < and > on as they are.
-        safe = formula.replace("<", r"\lt ").replace(">", r"\gt ")
-        # A bar is an infix operator to MathML, with space around it; in a norm it has none.
-        tight = convert(safe).replace(
-            '<mo stretchy="false">&#x0007C;', '<mo stretchy="false" lspace="0" rspace="0">&#x0007C;'
-        )
-        # After an opening bracket, a comma or a relation a minus is a sign, without space.
-        return Markup(_SIGN.sub(r'\1<mo form="prefix">', tight))
-
-    parts = statement.split("$")
-    html = [escape(parts[0])]
-    for formula, after in zip(parts[1::2], parts[2::2], strict=True):
-        # A line may break after a formula, but not before the punctuation that follows it.
-        end = len(after) - len(after.lstrip(").,;:"))
-        tight = Markup('<span class="tight">{}{}</span>') if end else Markup("{}{}")
-        html += [tight.format(mathml(formula), after[:end]), escape(after[end:])]
-    return Markup("").join(html)
 
 
 def _sha256(script: str) -> str:

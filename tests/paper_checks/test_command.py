@@ -16,7 +16,7 @@ from paper_checks import registry
 from paper_checks.__main__ import main
 from paper_checks.report import problems, render, summary_line, table
 from paper_checks.report.chart import chart
-from paper_checks.report.page import formulas
+from paper_checks.report.formulas import formulas
 from paper_checks.running import run_claims
 from tests.paper_checks import toy
 from tests.paper_checks.toy import claim, mean_case

@@ -14,7 +14,6 @@ from paper_checks.report import render
 from paper_checks.report.chart import described, fan
 from paper_checks.report.citations import references
 from paper_checks.report.overview import VERDICTS, findings, published, row, sentence
-from paper_checks.report.page import formulas
 from paper_checks.running import run_claims
 from tests.paper_checks import toy
 
@@ -123,17 +122,6 @@ def test_reference_as_text() -> None:
     assert references(entry) == [
         ("Ada B. One, Bo Two and Cy Three", "On ReLU Networks", "Journal 7, 2020", "2001.00001")
     ]
-
-
-def test_minus_is_a_sign_where_no_number_is_before_it() -> None:
-    signs = str(formulas("$[-1, -2]$ and $a = -1$ and $-3$")).count('form="prefix"')
-    assert signs == 3  # the browser sees that the first of a formula is one
-    assert 'form="prefix"' not in str(formulas("$a - 1$, $(a) - 1$, $[0] - 1$, $|a| - 1$"))
-
-
-def test_punctuation_stays_with_its_formula() -> None:
-    assert re.search(r'<span class="tight"><math.*</math>\)\.</span> &amp;', formulas("$a$). &"))
-    assert "tight" not in formulas("$a$ and $b$")
 
 
 def test_pictures_in_words(record: dict[str, Any]) -> None:
