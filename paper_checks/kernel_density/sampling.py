@@ -242,6 +242,7 @@ CLAIMS = (
         r" $\mathbb{E}\log S$ and $\mathbb{E} Y_2$ at $(20, 1000)$, $h = 0.75$, and $(50, 10^6)$,"
         r" $h = 0.7$, within 0.16 and 0.03.",
         expected=Verdict.REFUTED,
+        corrected="kernel_density/C17.comparisons",
         method="monte-carlo",
         cases=tuple(
             _unconditional(d, n, h, name)

@@ -393,6 +393,7 @@ CLAIMS = (
             r"coordinate, or $11^\top$ for $I - uu^\top$."
         ),
         expected=Verdict.REFUTED,
+        corrected="lipschitz/C1-C4.sampled",
         method="monte-carlo",
         cases=tuple(_sampled(name, mutant) for name, mutant in _WRONG),
     ),

@@ -50,7 +50,7 @@ CLAIMS = (
     Claim(
         id="lipschitz/C2.coupled",
         source=_SOURCE,
-        provenance="derived",
+        provenance="recalled",
         kind="theorem",
         statement=(
             r"For ReLU increments $(\Delta\phi_i-\Delta\phi_j)((\Delta v_i-\Delta v_j)-"
@@ -100,7 +100,7 @@ CLAIMS = (
     Claim(
         id="lipschitz/C2.bound",
         source=_SOURCE,
-        provenance="derived",
+        provenance="recalled",
         kind="theorem",
         statement=(
             r"The constant 0 that LipSDP with coupled multipliers gives for "

@@ -167,8 +167,8 @@ CLAIMS = (
     ),
     Claim(
         id="ntk_classifiers/C8.one-dimension",
-        source="the authors' code",
-        provenance="confirmed-in-source",
+        source="activations listed for d = 1 in the public code",
+        provenance="derived",
         kind="formula",
         statement=r"The infinitely deep networks with $\sin x$ and erf, listed for $d = 1$, are"
         r" consistent there: their excess risk on the same classes tends to 0, within $10^{-5}$.",

@@ -130,8 +130,8 @@ CLAIMS = (
     ),
     Claim(
         id="ntk_classifiers/C7.ntk-limit",
-        source="main theorem",
-        provenance="recalled",
+        source="the limit, read at practical depth",
+        provenance="derived",
         kind="formula",
         statement=r"At $L = 320$ the signs of the ridgeless NTK predictor are those of $\sum_i y_i"
         r" h(x, x_i)$ (at 99.5 % of the test points): $n = 200$ quasi-random points, $d = 1$ and"

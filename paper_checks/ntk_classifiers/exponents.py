@@ -283,8 +283,8 @@ CLAIMS = (
     ),
     Claim(
         id="ntk_classifiers/C2.one-dimension",
-        source="the authors' code",
-        provenance="confirmed-in-source",
+        source="activations listed for d = 1 in the public code",
+        provenance="derived",
         kind="formula",
         statement=r"$\sin x$ and erf, which the authors' code lists for $d = 1$, have $\alpha ="
         r" 1$.",

@@ -319,8 +319,8 @@ CLAIMS = (
     ),
     Claim(
         id="ntk_classifiers/C3.ntk-alpha",
-        source="main theorem",
-        provenance="recalled",
+        source="the limit, read at practical depth",
+        provenance="derived",
         kind="formula",
         statement=r"At depth 1000 the NTK of the optimal duals falls like $r^{-\alpha}$, $\alpha ="
         r" d$, at $r = 0.01$, within 0.5 in the exponent.",

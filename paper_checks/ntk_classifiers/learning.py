@@ -191,8 +191,8 @@ CLAIMS = (
     ),
     Claim(
         id="ntk_classifiers/C9.best",
-        source="main theorem",
-        provenance="recalled",
+        source="consistency, read at practical sizes",
+        provenance="derived",
         kind="formula",
         statement=r"On the paper's classes for $d = 1$ the consistent $r^{-1}$ has a lower excess"
         r" risk at $n = 1000$ than $r^{-1/2}$, which is not consistent.",

@@ -146,8 +146,8 @@ CLAIMS = (
     ),
     Claim(
         id="ntk_classifiers/C6.ridgeless",
-        source="main theorem",
-        provenance="recalled",
+        source="the majority vote, read without a ridge",
+        provenance="derived",
         kind="formula",
         statement=r"If $A \ne 0$ and $B' < 1$, the ridgeless predictor tends to a majority vote:"
         r" $D = (5 + 3\xi + \xi^2 + \xi^3)/10$, six points on a circle with mean label $1/3$, $L"

@@ -210,6 +210,7 @@ CLAIMS = (
         statement=r"With $A = 0$, $A' \ne 0$ too the deep classifier is the nearest neighbour:"
         r" exponents 2 and 8 in $d = 2$.",
         expected=Verdict.REFUTED,
+        corrected="ntk_classifiers/C7.nngp",
         method="exact",
         cases=tuple(
             agree(f"disagreements, {spec}", partial(_disagreements, spec), 0.0, 0.0, {})

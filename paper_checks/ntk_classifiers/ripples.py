@@ -141,8 +141,8 @@ CLAIMS = (
     ),
     Claim(
         id="ntk_classifiers/C4.converges",
-        source="main theorem",
-        provenance="recalled",
+        source="a bounded factor, read as one with a limit",
+        provenance="derived",
         kind="formula",
         statement=r"$r^\alpha h(r)$ tends to a constant as $r \to 0$ (within 0.5 %).",
         expected=Verdict.REFUTED,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -55,7 +54,7 @@ def sentence(record: Record) -> str:
         if count
     ]
     if refuted:
-        among = f", {printed} of them as published" if printed else ""
+        among = f", {printed} of them attributed to a paper" if printed else ""
         parts.append(f"{refuted} {'was' if refuted == 1 else 'were'} refuted{among}")
     if doubtful:
         parts.append(f"{doubtful} could not be decided")
@@ -67,9 +66,8 @@ def sentence(record: Record) -> str:
 
 
 def published(claim: Record) -> bool:
-    """Whether a statement is the paper's own, by its provenance or by what its source names."""
-    named = re.search(r"arXiv|Theorem|Lemma|the authors", claim["source"])
-    return claim["provenance"] != "derived" or named is not None
+    """Whether a statement is attributed to the paper: seen there, or recalled."""
+    return str(claim["provenance"]) != "derived"
 
 
 def findings(claims: Sequence[Record]) -> list[Finding]:

@@ -140,8 +140,8 @@ CLAIMS = (
     ),
     Claim(
         id="selu/C9.helper",
-        source="the authors' published helper",
-        provenance="derived",
+        source="the authors' published helper, for normalised weights",
+        provenance="confirmed-in-source",
         kind="formula",
         statement=r"The published helper's constants for mean $-0.1$ and variance 2, $\alpha ="
         r" 1.976902195$, $\lambda = 1.073851240$, keep them for normalised weights, $\omega = 0$,"

@@ -80,8 +80,8 @@ CLAIMS = (
     ),
     Claim(
         id="selu/C5.multi-layer",
-        source="Theorem 2, conclusion",
-        provenance="derived",
+        source="Theorem 2, the step its conclusion for many layers needs",
+        provenance="recalled",
         kind="formula",
         statement=r"The domain of Theorem 2 can be left downwards only: $|\tilde\mu| \le 1$ on it,"
         r" so that its one-layer statement may be applied layer after layer.",
