@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -69,11 +70,17 @@ def _same(value: Any) -> Any:
 def proved(
     label: str, residual: Callable[[Any], Any], constant: Any, mutants: dict[str, Any]
 ) -> Case:
-    """A case proved by computer algebra: the constant makes the residual 0, no mutant does."""
+    """A case proved by computer algebra: the constant makes the residual 0, no mutant does.
+
+    A mutant that is named by its value alone is called "constant ..." by its case.
+    """
     return Case(
         label=label,
         observe=Computed(lambda: Identity(label, residual)),
         predict=lambda: constant,
         rule=proof(_vanishes),
-        mutants={name: partial(_same, wrong) for name, wrong in mutants.items()},
+        mutants={
+            f"constant {name}" if re.fullmatch(r"[-0-9./]+", name) else name: partial(_same, wrong)
+            for name, wrong in mutants.items()
+        },
     )
