@@ -3,4 +3,3 @@
 from paper_checks.report.page import render as render
 from paper_checks.report.text import problems as problems
 from paper_checks.report.text import summary_line as summary_line
-from paper_checks.report.text import table as table

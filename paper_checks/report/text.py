@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paper_checks.core import passes
@@ -11,28 +11,18 @@ from paper_checks.core import passes
 Record = Mapping[str, Any]
 
 
-def table(record: Record) -> str:
-    """One aligned line per claim, showing the least favourable case of each."""
-    rows = [_row(claim) for claim in record["claims"]]
-    if not rows:
-        return "no claim has a case at this level"
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-
-
 def summary_line(record: Record) -> str:
     """The run in one line."""
     s = record["summary"]
     left_out = len(record["left_out"])
+    have = "claim has" if left_out == 1 else "claims have"
     return (
-        f"{s['total']} claims: {s['as_expected']} as expected, {s['unexpected']} unexpected, "
-        f"{s['inconclusive']} inconclusive; {s['mutants_refuted']}/{s['mutants']} mutants refuted. "
+        f"{s['total']} {'claim' if s['total'] == 1 else 'claims'}: {s['as_expected']} as expected, "
+        f"{s['unexpected']} unexpected, {s['inconclusive']} inconclusive; "
+        f"{s['mutants_refuted']}/{s['mutants']} mutants refuted. "
         f"Level {record['level']}, seed {record['seed']}, family-wise error {record['alpha']:g}, "
         f"{record['seconds']:.1f} s."
-        + (f" {left_out} claims have no case at this level." if left_out else "")
+        + (f" {left_out} {have} no case at this level." if left_out else "")
     )
 
 
@@ -42,10 +32,7 @@ def problems(record: Record) -> Iterator[str]:
         expected = claim["expected"]
         for case in claim["cases"]:
             where = f'{claim["id"]}, case "{case["label"]}"'
-            if case["verdict"] != expected and (case["verdict"], expected) != (
-                "PROVED",
-                "SUPPORTED",
-            ):
+            if not passes(case["verdict"], expected):
                 yield f"{where}: {case['verdict']}, expected {expected}; {_reason(case)}."
             for mutant in case["mutants"]:
                 if mutant["verdict"] != "REFUTED":
@@ -87,37 +74,6 @@ def number(value: Any, digits: int = 6) -> str:
     if value is None:
         return ""
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-def _row(claim: Record) -> Sequence[str]:
-    case = next(c for c in claim["cases"] if c["label"] == claim["deciding"])
-    refuted = sum(m["verdict"] == "REFUTED" for m in claim["mutants"])
-    count = len(claim["cases"])
-    remark = "" if count == 1 else f"least clear of {count} cases: {case['label']}"
-    if count > 1 and claim["verdict"] == "PROVED":
-        remark = f"{count} cases"
-    if not passes(claim["verdict"], claim["expected"]):
-        remark = "; ".join(filter(None, (f"EXPECTED {claim['expected']}", remark)))
-    elif claim["expected"] == "REFUTED":
-        remark = "; ".join(filter(None, ("as expected", remark)))
-    if boxes(claim):
-        remark = "; ".join(filter(None, (remark, f"{boxes(claim)} boxes")))
-    return (
-        claim["id"],
-        claim["verdict"],
-        measured(case),
-        _predicted(case),
-        f"tolerance {number(case['tolerance'], 3)}" if case["tolerance"] else "",
-        f"{refuted}/{len(claim['mutants'])} mutants refuted" if claim["mutants"] else "",
-        remark,
-    )
-
-
-def _predicted(case: Record) -> str:
-    if not isinstance(case["prediction"], float):
-        return ""
-    plain = case["rule"] in ("mean within", "identity")
-    return f"predicted {predicted(case)}" if plain else predicted(case)
 
 
 def _reason(case: Record) -> str:

@@ -14,7 +14,7 @@ from paper_checks import registry
 from paper_checks.__main__ import main
 from paper_checks.certificates import attempt, certified
 from paper_checks.core import Case, Claim, Verdict
-from paper_checks.report import problems, render, table
+from paper_checks.report import problems, render
 from paper_checks.running import run_claims
 from tests.theory.rigor_toys import TOYS
 from theory.rigor import check
@@ -66,7 +66,7 @@ def test_a_proof_is_proved_and_its_mutant_refuted_by_a_point(tmp_path: Path) -> 
         {"name": "m = 0.52", "prediction": "refuted at x = 0.7, y = 1/3", "verdict": "REFUTED"}
     ]
     json.dumps(record, allow_nan=False)
-    assert f"{certificate['boxes']} boxes" in table(record)
+    assert f"{certificate['boxes']} boxes" in repr(record)
     assert f"{certificate['boxes']} boxes" in render(record)
     assert list(problems(record)) == []
 

@@ -14,10 +14,11 @@ import pytest
 
 from paper_checks import registry
 from paper_checks.__main__ import main
-from paper_checks.report import problems, render, summary_line, table
+from paper_checks.report import problems, render, summary_line
 from paper_checks.report.chart import chart
 from paper_checks.report.formulas import formulas
 from paper_checks.running import run_claims
+from paper_checks.terminal import show
 from tests.paper_checks import toy
 from tests.paper_checks.toy import claim, mean_case
 
@@ -177,7 +178,7 @@ def test_a_claim_of_the_other_level_names_it(
     assert (code, err) == (2, "Error: toy/heavy has no case at level quick; pass --level full.\n")
     code, out, _ = said(capsys, "run", "toy")
     assert code == 0
-    assert "1 claims have no case at this level" in out
+    assert "1 claim has no case at this level" in out
 
 
 def test_a_defect_of_ours_is_exit_code_4(
@@ -318,7 +319,8 @@ def test_chart_of_a_proof_is_none(record: dict[str, Any]) -> None:
 
 def test_empty_run(capsys: pytest.CaptureFixture[str]) -> None:
     empty = run_claims([claim("heavy", mean_case(0.0, levels=("full",)))])
-    assert table(empty) == "no claim has a case at this level"
+    show(empty)
+    assert capsys.readouterr().out.startswith("no claim has a case at this level\n")
     assert "0 claims" in summary_line(empty)
     assert not list(problems(empty))
     elements(render(empty))

@@ -13,7 +13,7 @@ import pytest
 
 from paper_checks.core import Case, Claim, Computed, Measured, Sampling, Verdict, measured, passes
 from paper_checks.estimates import log
-from paper_checks.report import problems, render, table
+from paper_checks.report import problems, render
 from paper_checks.rules import identity, mean_within, proof
 from paper_checks.running import exit_code, run_claims, summary
 from simulations import core
@@ -215,7 +215,7 @@ def test_an_observation_too_noisy_to_use_is_inconclusive() -> None:
     assert [m["verdict"] for m in found["cases"][0]["mutants"]] == ["INCONCLUSIVE"] * 2
     assert exit_code(record["summary"]) == 3
     assert "ten standard errors" in next(iter(problems(record)))
-    assert "toy/x" in table(record)
+    assert "toy/x" in repr(record)
     assert "INCONCLUSIVE" in render(record)
 
 
