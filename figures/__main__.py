@@ -5,6 +5,7 @@ usage, 4 internal error.  The files written go to stdout, progress and messages 
 """
 
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -67,8 +68,10 @@ def draw(
     _make_folder(out)
     for subject, some in chosen.items():
         kept = store or FOLDER / f"{subject}.jsonl"
+        results: Results = {}
         try:
-            results = _results(subject, kept, seed, compute, fresh=fresh)
+            if any(drawing.jobs for drawing in some):
+                results = _results(subject, kept, seed, compute, fresh=fresh)
         except KeyboardInterrupt:
             print(f"Interrupted; {kept} keeps what is done.", file=sys.stderr)
             return 130
@@ -112,8 +115,10 @@ def _make_folder(out: Path) -> None:
     """Find out before the work is done that its result could not be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
-        raise ValueError(f"--out: cannot make the folder {out}: {error.strerror}.") from None
+        raise ValueError(f"--out: cannot write to the folder {out}: {error.strerror}.") from None
 
 
 def _forget(kept: Path) -> None:

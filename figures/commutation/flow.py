@@ -83,6 +83,7 @@ def kernel_paths(results: Sequence[Result]) -> Figure:
         panels[0, column].set_title(f"$n = {n}$")
         panels[1, column].set_xlabel(TIME)
         panels[1, column].set_xlim(0, 1.03)
+        panels[1, column].set_xticks([0, 0.5, 1])
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
     return figure
 

@@ -139,6 +139,7 @@ def _histogram(ax: Axes, counts: Array) -> None:
         share = counts[x] / total
         ax.text(places[x], 1.25 * share, f"{share:.3f}", ha="center")
     ax.set_yscale("log")
+    ax.set_xlim(-0.2, 1.2)
     ax.set_ylim(1e-5, 3)
     ax.set_xticks([-width / 2, 0.25, 0.5, 0.75, 1 + width / 2], ["0", "", "0.5", "", "1"])
 

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
+Grid = tuple[Sequence[int] | Array, Array]
 
 
 # --- map ------------------------------------------------------------------------------------------
 
 DIMENSIONS = (*range(2, 20), 21, 24, 27, 30, 34, 38, 43, 50, 60, 71, 84, 100)
 SIZES = np.geomspace(100, 1e12, 25)
+FINE = np.geomspace(2, 100, 121), np.geomspace(100, 1e12, 121)
+"""Dimensions and sizes of the map that is drawn."""
 COARSE = (2, 4, 7, 13, 25, 50, 100)
 COARSE_SIZES = np.geomspace(100, 1e12, 6)
 DATA = (("digits", 1797, 64), ("wine", 178, 13), ("breast cancer", 569, 30))
@@ -47,16 +50,23 @@ def scott_map() -> Array:
 @functools.cache
 def likelihood_map() -> Array:
     """Of the likelihood-optimal bandwidth, log interpolated from a coarse grid."""
+    values = index_map(likelihood_bandwidth, COARSE, COARSE_SIZES)
+    return interpolated(values, (COARSE, COARSE_SIZES), (DIMENSIONS, SIZES))
+
+
+def interpolated(values: Array, known: Grid, wanted: Grid) -> Array:
+    """By cubic splines, all in logarithms."""
     from scipy.interpolate import RectBivariateSpline
 
-    values = np.log(index_map(likelihood_bandwidth, COARSE, COARSE_SIZES))
-    curve = RectBivariateSpline(np.log(COARSE), np.log(COARSE_SIZES), values)
-    found: Array = np.exp(curve(np.log(DIMENSIONS), np.log(SIZES)))
+    curve = RectBivariateSpline(*map(np.log, known), np.log(values))
+    found: Array = np.exp(curve(*map(np.log, wanted)))
     return found
 
 
 def regimes(_: Sequence[Result]) -> Figure:
     """Regime over n and d under Scott's rule and at the likelihood-optimal bandwidth."""
+    from matplotlib.patheffects import withStroke
+
     figure = style.canvas(9.2, 4.0)
     left, right = figure.subplots(1, 2, sharey=True)
     for ax, found, title in (
@@ -64,16 +74,18 @@ def regimes(_: Sequence[Result]) -> Figure:
         (right, likelihood_map(), "likelihood-optimal bandwidth"),
     ):
         ax.set(xscale="log", yscale="log", xlim=SIZES[[0, -1]], ylim=(2, 100), title=title)
+        index = np.log(interpolated(found, (DIMENSIONS, SIZES), FINE))
         levels, colors = np.log([1e-9, 1, 2, 1e99]), list(SHADES.values())
-        ax.contourf(SIZES, DIMENSIONS, np.log(found), levels, colors=colors, alpha=2 * PALE)
+        ax.contourf(*FINE[::-1], index, levels, colors=colors, alpha=2 * PALE)
         for at, width in (((0.5, 4, 10), 0.6), ((1, 2), 1.5)):
             look: Any = {"colors": "black", "linewidths": width, "linestyles": "solid"}
-            drawn = ax.contour(SIZES, DIMENSIONS, np.log(found), np.log(at), **look)
+            drawn = ax.contour(*FINE[::-1], index, np.log(at), **look)
             ax.clabel(drawn, fmt=lambda x: f"{math.exp(x):g}", fontsize=8)
         for name, size, columns in DATA:
             ax.plot(size, columns, "k^", ms=5)
-            place: Any = {"xytext": (-4, 4), "textcoords": "offset points", "fontsize": 8}
-            ax.annotate(name, (size, columns), **place)
+            place: Any = {"xytext": (-4, 6), "textcoords": "offset points", "fontsize": 8}
+            halo = [withStroke(linewidth=2, foreground="white", alpha=0.6)]
+            ax.annotate(name, (size, columns), path_effects=halo, **place)
         ax.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
         ax.minorticks_off()
         ax.set_xlabel("points $n$")

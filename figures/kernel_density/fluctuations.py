@@ -16,6 +16,7 @@ from figures.reading import mean
 from simulations.core import Job, Law, Result
 from simulations.kernel_density import SUMS, Params
 from theory import kernel_density as theory
+from theory.kernel_density.law import SumLaw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,6 +78,11 @@ def exact_cdf(d: int, index: float, at: Array) -> Array:
     law = theory.sum_law(d, points(d), bandwidth(index))
     if index < 1:
         return law.cdf(at)
+    if isinstance(law, SumLaw) and math.isfinite(law.log_base):
+        # Fluctuations may be so small that log S is rounded: in the law's own variable.
+        moved = math.exp(law.log_base + law.rate) * at - law.offset
+        with np.errstate(divide="ignore"):
+            return law.at(np.log(np.maximum(moved, 0)))
     return law.cdf(log_mean(d, index) + np.log1p(np.maximum(at, -1 + 1e-15)))
 
 

@@ -32,7 +32,7 @@ WIDTH = 32
 LOOKS = dict(zip(NETWORKS, zip(style.CYCLE, "osD^", strict=False), strict=False))
 ITERATIONS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 RANKS = (1, 2, 3, 4, 5, 6, 8)
-STARTS, STEPS, MOST = 8, 400, 12
+STARTS, STEPS, MOST = 8, 200, 12
 EXACT = 1e-10
 """Differences below are those of rounding and of an ascent that stops."""
 

@@ -103,6 +103,7 @@ def _boxes(
     )
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(low[1], high[1])
+    ax.set_xticks([low[0], 0, high[0]])
     ax.set_xlabel(r"$y = \mu\omega$")
     return mesh
 

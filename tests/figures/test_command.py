@@ -101,6 +101,28 @@ def test_stored_results_are_drawn_again_without_simulating(
         assert Path("runs/figures", name).read_bytes() == content
 
 
+def test_figures_without_jobs_wait_for_no_simulation(
+    capsys: pytest.CaptureFixture[str], blocks: list[Params], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sketch = Drawing("sketch", "Sketch.", (), dots)
+    monkeypatch.setitem(sys.modules, "figures.toy", SimpleNamespace(FIGURES=(*FIGURES, sketch)))
+    assert said(capsys, "toy/sketch")[0] == 0
+    assert not blocks
+    assert {p.name for p in Path("runs/figures").iterdir()} == {"sketch.svg", "index.html"}
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing(
+    capsys: pytest.CaptureFixture[str], blocks: list[Params], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    message = refused(capsys, "toy", "--out", "here")
+    assert message == "Error: --out: cannot write to the folder here: Permission denied.\n"
+    assert not blocks
+
+
 def test_results_of_another_run_are_refused_until_forgotten(
     capsys: pytest.CaptureFixture[str], blocks: list[Params]
 ) -> None:
@@ -141,8 +163,8 @@ def test_a_changed_plan_is_noticed(
         (["toy", "--seed", "2.5"], '"2.5" is not an integer.'),
         (["toy", "--workers", "0"], "workers must be >= 1; got 0."),
         (["toy", "--seed", "-1"], "seed must be an integer from 0 to 2**63 - 1; got -1."),
-        (["toy", "--out", "file/x"], "--out: cannot make the folder file/x: Not a directory."),
-        (["toy", "--out", "file"], "--out: cannot make the folder file: File exists."),
+        (["toy", "--out", "file/x"], "--out: cannot write to the folder file/x: Not a directory."),
+        (["toy", "--out", "file"], "--out: cannot write to the folder file: File exists."),
         (["toy", "--store", "."], ". is not a file; pass --fresh or another --store."),
         (["toy", "--store", ".", "--fresh"], "--fresh: cannot remove .: "),
         (["--store", "a.jsonl"], "--store holds one subject; name one of toy, other."),

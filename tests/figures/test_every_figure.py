@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -37,6 +38,7 @@ RESULTS = {
     "kernel_density": (kernel_density.FIGURES, results_kernel_density.made_up),
     "lipschitz": (lipschitz.FIGURES, results_lipschitz.made_up),
 }
+DOCS = Path(__file__).parents[2] / "docs"
 EVERY = [
     pytest.param(drawing, made_up, id=f"{subject} {drawing.name}")
     for subject, (drawings, made_up) in RESULTS.items()
@@ -46,6 +48,19 @@ EVERY = [
 
 def test_no_subject_is_forgotten() -> None:
     assert set(RESULTS) == set(SUBJECTS)
+
+
+def test_the_pictures_of_the_documentation_are_of_today() -> None:
+    """Their captions are, which are changed with the figures; bytes differ between machines."""
+    captions = {drawing.name: drawing.caption for group, _ in RESULTS.values() for drawing in group}
+    pages = "".join(page.read_text() for page in DOCS.glob("*.md"))
+    pictures = sorted(DOCS.glob("figures/*"))
+    assert pictures
+    for picture in pictures:
+        told = ElementTree.parse(picture).find(".//{http://purl.org/dc/elements/1.1/}description")
+        assert told is not None
+        assert told.text == captions[picture.stem], picture.name
+        assert f"](figures/{picture.name})" in pages
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from matplotlib.quiver import Quiver
 from scipy import stats
 
 from figures import style
-from figures.selu import FIGURES, fixed_points, maps, networks, proofs
+from figures.selu import FIGURES, fixed_points, maps, networks, proofs, small_variance
 from simulations.core import Job, run
 from simulations.selu import PATHS
 from tests.figures.reading import Z, close, line, points
@@ -177,6 +177,38 @@ def test_the_funnel_runs_into_the_box_of_theorem_1() -> None:
         inside = (lows <= variance) & (variance <= highs) & (found[:, 0] <= mean)
         assert inside.all()
         assert (mean <= found[:, 0] + found[:, 2]).all()
+
+
+# --- small variances ------------------------------------------------------------------------------
+
+
+def test_small_variances_by_quadrature() -> None:
+    _, (above, mean, growth, square) = drawn("selu_small_variance")
+    for y in (-0.1, 0.0, 0.1):
+        x, h = line(above, label=f"$y = {y:g}$")
+        assert (h < 0).all()
+        assert (np.diff(h) > 0).all()
+        for k in (0, 100, 188):
+            below = mpmath.quad(
+                lambda z, v=x[k], y=y: (
+                    (mpmath.exp(z) - 2 * mpmath.exp(2 * z)) * mpmath.npdf(z, y, mpmath.sqrt(v))
+                ),
+                [-60, -20, -8, -3, -1, 0],
+            )
+            close(h[k], float(2 * mpmath.exp(y * y / (2 * x[k])) * below), rel=1e-10)
+    for y in (-0.01, 0.01):
+        nu, after = line(mean, label=rf"$\mu\omega = {y:g}$")
+        close(line(square, label=rf"$\mu\omega = {y:g}$")[1], after**2)
+        for k in (1, 60, 200):
+            close(after[k], quadrature(y, nu[k])[0], rel=1e-9)
+        assert (after**2 < small_variance.SQUARE).all()
+    for tau, least in ((0.8, 6.8614e-5), (0.9, 1.6323e-5), (0.95, 0), (1.0, 0)):
+        nu, ratio = line(growth, label=rf"$\tau = {tau:g}$")
+        low, high = small_variance.STATED
+        assert (ratio[(low <= nu) & (nu <= high)] > 1).all()
+        # between two of its points the curve crosses 1 where the notes on the paper say
+        assert ((ratio > 1) == (nu > least))[nu < high].all()
+        close(ratio[60] * nu[60], quadrature(0.01, tau * nu[60])[1], rel=1e-8)
 
 
 def test_what_is_not_proved_is_not_drawn() -> None:
