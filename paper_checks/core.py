@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from paper_checks.rules import Rule
+from paper_checks.trends import Extrapolated
 from paper_checks.verdict import Verdict as Verdict
 from simulations.core import Estimate, Experiment, Job, Law, Result
 from theory.display import table
@@ -36,15 +37,21 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Measured:
-    """An observation by Monte Carlo: simulations, and how their results become one estimate."""
+    """An observation by Monte Carlo: simulations, and how their results become one estimate.
+
+    An `Extrapolated` stands for its limit, and is drawn in the report.
+    """
 
     samplings: tuple[Sampling, ...]
-    reduce: Callable[[list[Result]], Estimate | Law]
+    reduce: Callable[[list[Result]], Estimate | Law | Extrapolated]
 
 
 @dataclass(frozen=True)
 class Computed:
-    """An observation without chance: a number, a Prediction, an expression or a certificate."""
+    """An observation without chance: a number, a Prediction, an expression or a certificate.
+
+    An `Extrapolated` stands for its limit here too.
+    """
 
     function: Callable[[], Any]
 

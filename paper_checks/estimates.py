@@ -47,6 +47,11 @@ def log(estimate: Estimate) -> Estimate:
     )
 
 
+def scaled(factor: float, estimate: Estimate) -> Estimate:
+    """`factor` times X, for a factor > 0."""
+    return estimate._replace(value=factor * estimate.value, stderr=factor * estimate.stderr)
+
+
 def slope(
     sizes: Sequence[float],
     estimates: Sequence[Estimate],

@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 
 from paper_checks.core import Measured, Sampling
 from paper_checks.estimates import combine
+from paper_checks.trends import Extrapolated, bare
 from simulations.core import Estimate, Result
 
 
 def reduced(
-    samplings: tuple[Sampling, ...], name: str, reduce: Callable[[list[Estimate]], Estimate]
+    samplings: tuple[Sampling, ...],
+    name: str,
+    reduce: Callable[[list[Estimate]], Estimate | Extrapolated],
 ) -> Measured:
     """The estimate called `name` of every simulation, reduced to one."""
 
-    def chosen(results: list[Result]) -> Estimate:
+    def chosen(results: list[Result]) -> Estimate | Extrapolated:
         return reduce(_means([r[name] for r in results]))
 
     return Measured(samplings, chosen)
@@ -30,10 +33,12 @@ def changed(part: Measured, change: Callable[[Estimate], Estimate]) -> Measured:
     return joined(lambda found: change(found[0]), [part])
 
 
-def joined(reduce: Callable[[list[Estimate]], Estimate], parts: Sequence[Measured]) -> Measured:
+def joined(
+    reduce: Callable[[list[Estimate]], Estimate | Extrapolated], parts: Sequence[Measured]
+) -> Measured:
     """A function of several estimates, each of a run of its own."""
 
-    def all_of(results: list[Result]) -> Estimate:
+    def all_of(results: list[Result]) -> Estimate | Extrapolated:
         left = iter(results)
         return reduce(_means([part.reduce([next(left) for _ in part.samplings]) for part in parts]))
 
@@ -41,6 +46,7 @@ def joined(reduce: Callable[[list[Estimate]], Estimate], parts: Sequence[Measure
 
 
 def _means(found: Sequence[object]) -> list[Estimate]:
-    if not all(isinstance(e, Estimate) for e in found):
+    means = [bare(e) for e in found]
+    if not all(isinstance(e, Estimate) for e in means):
         raise ValueError("this needs means; laws have no arithmetic.")
-    return [e for e in found if isinstance(e, Estimate)]
+    return means

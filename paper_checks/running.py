@@ -26,6 +26,7 @@ from paper_checks.certificates import kept
 from paper_checks.core import Case, Claim, Computed, Level, Measured, Sampling, passes
 from paper_checks.records import ClaimRecord, RunRecord
 from paper_checks.rules import Outcome, Rule, TooFewSamples, undecided
+from paper_checks.trends import Extrapolated
 from paper_checks.verdict import Verdict
 from simulations.core import Block, Job, MapBlocks, Progress, Result, Task
 
@@ -224,6 +225,7 @@ class _Trial:
         self.predicted: Any = None
         self.mutants: dict[str, Any] = {}
         self.computed: Any = None
+        self.extrapolated: Extrapolated | None = None
 
     def predict(self) -> None:
         """Evaluate the statement and all its mutants, and what is observed without chance."""
@@ -250,6 +252,14 @@ class _Trial:
             }
 
     def _observed(self, simulation: _Simulation) -> Any:
+        """What the rule decides on; of an extrapolation that is its limit."""
+        found = self._found(simulation)
+        if isinstance(found, Extrapolated):
+            self.extrapolated = found
+            return found.limit
+        return found
+
+    def _found(self, simulation: _Simulation) -> Any:
         observe = self.case.observe
         if isinstance(observe, Computed):
             return self.computed
@@ -274,6 +284,7 @@ class _Trial:
             "samples": sum(samples for samples, _ in self.costs.values()),
             "seconds": round(self.seconds + sum(s for _, s in self.costs.values()), 3),
             **_outcome_record(self.outcome),
+            **({"extrapolation": self.extrapolated.record()} if self.extrapolated else {}),
             "mutants": [
                 _mutant_record(name, self.case.rule, outcome)
                 for name, outcome in self.mutant_outcomes.items()

@@ -11,6 +11,7 @@ from paper_checks.commutation.observe import C0, DEPTH, at_depth, kernel, standa
 from paper_checks.core import BOTH, FULL, Case, Claim, Computed, Verdict
 from paper_checks.identities import proved
 from paper_checks.rules import identity, mean_within
+from paper_checks.trends import richardson
 from theory import commutation as theory
 from theory.commutation import symbolic
 
@@ -148,9 +149,10 @@ def _depth_constant(
     return Case(
         label=f"{activation}, c_0 = {correlation:g}",
         observe=Computed(
-            lambda: (
-                4 * depth * _depth_error(correlation, 2 * depth, activation)
-                - depth * _depth_error(correlation, depth, activation)
+            lambda: richardson(
+                "L",
+                depth,
+                [n * _depth_error(correlation, n, activation) for n in (depth, 2 * depth)],
             )
         ),
         predict=lambda: predict().q_ab,

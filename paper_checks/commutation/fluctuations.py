@@ -13,8 +13,9 @@ from scipy.stats import norm
 from paper_checks.commutation.observe import C0, DEPTH, MILLION, at_depth, kernel, standard, wide
 from paper_checks.core import Case, Claim, Level, Measured, Verdict
 from paper_checks.laws import law_within
-from paper_checks.observing import weighted
+from paper_checks.observing import joined, weighted
 from paper_checks.rules import mean_within
+from paper_checks.trends import richardson
 from theory import commutation as theory
 from theory import depth_limit
 from theory.prediction import Prediction
@@ -24,11 +25,12 @@ AA, BB, AB = 0, 1, 2
 
 def _to_infinite_width(name: str, narrow: int, **params: Any) -> Measured:
     """2 X_2n - X_n: the term 1/n drops out."""
+    widths = (narrow, 2 * narrow)
     if not params:
-        return weighted([2, -1], [standard(2 * narrow, name), standard(narrow, name)])
-    quick, full = params.pop("quick"), params.pop("full")
-    runs = [kernel(name, quick=quick, full=full, width=n, **params) for n in (2 * narrow, narrow)]
-    return weighted([2, -1], runs)
+        runs = [standard(n, name) for n in widths]
+    else:
+        runs = [kernel(name, width=n, **params) for n in widths]
+    return joined(partial(richardson, "n", narrow), runs)
 
 
 def _variance(index: int, **of: Any) -> Callable[[], Prediction]:

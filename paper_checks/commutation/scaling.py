@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from paper_checks.commutation.observe import C0, DEPTH, at_depth, standard, standard_at, wide
 from paper_checks.core import Case, Claim, Level, Verdict
-from paper_checks.estimates import combine, slope
-from paper_checks.observing import joined, weighted
+from paper_checks.estimates import combine, scaled
+from paper_checks.observing import joined
 from paper_checks.rules import at_most, mean_within
+from paper_checks.trends import Extrapolated, power_law, richardson
+from simulations.core import Estimate
 from theory import commutation as theory
 
 AB = 2
@@ -42,10 +45,15 @@ def _sharp(narrow: int, tolerance: float, levels: tuple[Level, ...]) -> Case:
         bias = at_depth().q_ab - theory.covariance(1.0, 1.0, C0, 1.0).q_ab
         return math.sqrt(wide().covariance[AB, AB] + 1.5 * narrow * bias**2)
 
-    runs = [standard(n, "sup_error_ab") for n in (2 * narrow, narrow)]
+    widths = (narrow, 2 * narrow)
+
+    def limit(found: list[Estimate]) -> Extrapolated:
+        scaled_up = [scaled(math.sqrt(n), e) for n, e in zip(widths, found, strict=True)]
+        return richardson("n", narrow, scaled_up)
+
     return Case(
         label=f"n = {narrow} and {2 * narrow}",
-        observe=weighted([2 * math.sqrt(2 * narrow), -math.sqrt(narrow)], runs),
+        observe=joined(limit, [standard(n, "sup_error_ab") for n in widths]),
         predict=predict,
         rule=mean_within(tolerance),
         mutants={
@@ -62,7 +70,7 @@ def _exponent(name: str, tolerance: float) -> Case:
     runs = [standard(n, name) for n in widths]
     return Case(
         label=f"exponent of {name.removeprefix('sup_error_')}",
-        observe=joined(lambda found: slope(widths, found), runs),
+        observe=joined(partial(power_law, "n", widths), runs),
         predict=lambda: -0.5,
         rule=mean_within(tolerance),
         mutants={"-1": lambda: -1.0, "-1/4": lambda: -0.25, "0, as at fixed width": lambda: 0.0},
@@ -75,7 +83,7 @@ def _flat() -> Case:
     runs = [standard_at(25, depth, "var_log_q") for depth in depths]
     return Case(
         label="d log Var log q / d log L, L = 25 to 200, n = 25",
-        observe=joined(lambda found: slope(depths, found), runs),
+        observe=joined(partial(power_law, "L", depths), runs),
         predict=lambda: 0.0,
         rule=mean_within(0.05),
         mutants={"1, as in an MLP": lambda: 1.0, "1/2": lambda: 0.5, "-1/2": lambda: -0.5},

@@ -10,9 +10,9 @@ import numpy as np
 
 from paper_checks.commutation.observe import C0, kernel
 from paper_checks.core import FULL, Case, Claim, Computed, Level, Measured, Verdict
-from paper_checks.estimates import combine
 from paper_checks.identities import proved
 from paper_checks.rules import identity, mean_within
+from paper_checks.trends import Extrapolated, bare, richardson
 from simulations.core import Estimate, Law, Result
 from theory import commutation as theory
 from theory.commutation import symbolic
@@ -55,10 +55,10 @@ def _extrapolated(widths: tuple[int, int], name: str, network: Network) -> Measu
     """2 X_2n - X_n; `second` is the second moment of the correlation."""
     runs = [_run(n, network, "law" if name == "second" else name) for n in widths]
 
-    def reduce(results: list[Result]) -> Estimate:
+    def reduce(results: list[Result]) -> Extrapolated:
         parts = [run.reduce([result]) for run, result in zip(runs, results, strict=True)]
-        found = [_second_moment(part) if isinstance(part, Law) else part for part in parts]
-        return combine([-1, 2], found)
+        found = [_second_moment(part) if isinstance(part, Law) else bare(part) for part in parts]
+        return richardson("n", widths[0], found)
 
     return Measured(tuple(s for run in runs for s in run.samplings), reduce)
 

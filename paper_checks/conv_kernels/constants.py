@@ -12,6 +12,7 @@ from paper_checks.conv_kernels import lines, symbolic
 from paper_checks.conv_kernels.observe import KINDS, TWICE_NU, Label, Ray, each
 from paper_checks.core import BOTH, FULL, Case, Claim, Verdict
 from paper_checks.identities import agree, proved
+from paper_checks.trends import Extrapolated, extrapolated
 from theory import conv_kernels as theory
 from theory.prediction import Prediction
 
@@ -142,13 +143,23 @@ def _wide(kind: str) -> Case:
     sizes, power = (2, 7), TWICE_NU[kind] + 5.0
     ray = Ray(sizes, kind, (1, 1, 0, 0, 0, 0, 0))
 
-    def found() -> Prediction:
+    def found() -> Extrapolated:
         # The norm is sqrt(2) k; the constant is stated for k.
-        first, last = (ray.log(k, power) for k in ((8, 16) if kind == "rfk" else (16, 32)))
+        degrees = (8, 16) if kind == "rfk" else (16, 32)
+        shift = power / 2 * math.log(2)
+        first, last = (ray.log(k, power) for k in degrees)
         low, high = math.exp(first.value), math.exp(last.value)
         limit = (4 * high - low) / 3
         error = (4 * high * last.error + low * first.error) / 3 / limit
-        return Prediction(math.log(limit) - power / 2 * math.log(2), error, "1/k^2")
+        values = [log._replace(value=log.value - shift) for log in (first, last)]
+        return extrapolated(
+            Prediction(math.log(limit) - shift, error, "1/k^2"),
+            "k",
+            degrees,
+            values,
+            lambda k: math.log(limit + (low - limit) * (degrees[0] / k) ** 2) - shift,
+            against=2,
+        )
 
     return agree(
         kind,

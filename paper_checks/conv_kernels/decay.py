@@ -11,6 +11,7 @@ import numpy as np
 from paper_checks.conv_kernels.observe import KINDS, TWICE_NU, Label, Ray, each
 from paper_checks.core import BOTH, FULL, Case, Claim, Verdict
 from paper_checks.identities import agree
+from paper_checks.trends import Extrapolated, extrapolated
 from theory import conv_kernels as theory
 from theory.prediction import Prediction
 
@@ -83,7 +84,7 @@ def _named(ray: Ray, degrees: tuple[int, ...]) -> str:
     return f"{ray.kind}, patches {ray.sizes}, {grown}, degrees {degrees}"
 
 
-def _extrapolated(ray: Ray, degrees: tuple[int, ...], order: int = 1) -> Prediction:
+def _extrapolated(ray: Ray, degrees: tuple[int, ...], order: int = 1) -> Prediction | Extrapolated:
     """Exponent with corrections c/k^order, from three degrees; local, from two."""
     if len(degrees) == 2:
         return ray.slope(*degrees)
@@ -91,7 +92,8 @@ def _extrapolated(ray: Ray, degrees: tuple[int, ...], order: int = 1) -> Predict
     weight = 1 / (2.0**order - 1)
     value = last.value + weight * (last.value - first.value)
     error = (1 + weight) * last.error + weight * first.error
-    return Prediction(value, error, "two slopes")
+    limit = Prediction(value, error, "two slopes")
+    return extrapolated(limit, "k", degrees[:2], (first, last), against=order)
 
 
 def _isotropic(
@@ -176,7 +178,7 @@ CLAIMS = (
     ),
     Claim(
         id="conv_kernels/C2.isotropic",
-        source="section 3",
+        source="section 3, read for every direction",
         provenance="recalled",
         kind="formula",
         statement=r"In sector 2 of $L = 2$, $\Lambda_k$ decays as $|k|^{-2\nu - d_{eff}(2)}$ in"
@@ -249,7 +251,7 @@ CLAIMS = (
     ),
     Claim(
         id="conv_kernels/C2.wide-isotropic",
-        source="section 3",
+        source="section 3, read for wide layers",
         provenance="recalled",
         kind="formula",
         statement=r"In the tree $(2, 7)$ two growing degrees of the top layer decay as $|k|^{-2\nu"

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from paper_checks.core import BOTH, FULL, Case, Claim, Level, Measured, Verdict, measured
-from paper_checks.observing import changed, weighted
+from paper_checks.observing import changed, joined
 from paper_checks.rules import mean_within
+from paper_checks.trends import richardson
 from simulations.conv_kernels import EIGENVALUE, NETWORK, Params
 from simulations.core import Estimate
 from theory import conv_kernels as theory
@@ -193,7 +194,9 @@ CLAIMS = (
             _bias(32, 0.05),
             Case(
                 label="2 E K at n = 32 less E K at n = 16",
-                observe=weighted([2, -1], [_network(32, "rfk"), _network(16, "rfk")]),
+                observe=joined(
+                    partial(richardson, "n", 16), [_network(16, "rfk"), _network(32, "rfk")]
+                ),
                 predict=_limit,
                 rule=mean_within(0.002),
                 mutants={

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from paper_checks.core import Case
+from paper_checks.trends import Extrapolated, extrapolated
 from theory import conv_kernels as theory
 from theory.prediction import Prediction
 
@@ -65,21 +66,29 @@ class Ray:
         error = (first.error + last.error) / width
         return Prediction((first.value - last.value) / width, error, "two eigenvalues")
 
-    def exponent(self, low: int, middle: int, high: int) -> Prediction:
+    def exponent(self, low: int, middle: int, high: int) -> Extrapolated:
         """The same extrapolated, from three labels that double, with corrections c/|k|."""
         first, last = self.slope(low, middle), self.slope(middle, high)
-        return Prediction(
+        limit = Prediction(
             2 * last.value - first.value, 2 * last.error + first.error, "extrapolated in 1/k"
         )
+        return extrapolated(limit, "k", (low, middle), (first, last))
 
-    def constant(self, low: int, high: int, power: float) -> Prediction:
+    def constant(self, low: int, high: int, power: float) -> Extrapolated:
         """log of the limit of Lambda |k|^power, from two labels, with corrections c/|k|."""
         first, last = self.log(low, power), self.log(high, power)
         a, b = self.norm(low), self.norm(high)
         size, scaled = math.exp(first.value), math.exp(last.value)
         limit = (b * scaled - a * size) / (b - a)
         error = (b * scaled * last.error + a * size * first.error) / (b - a) / limit
-        return Prediction(math.log(limit), error, "extrapolated in 1/k")
+        found = Prediction(math.log(limit), error, "extrapolated in 1/k")
+        return extrapolated(
+            found,
+            "|k|",
+            (a, b),
+            (first, last),
+            lambda k: math.log(limit + a * (size - limit) / k),
+        )
 
 
 @cache

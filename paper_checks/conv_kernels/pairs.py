@@ -14,7 +14,9 @@ from paper_checks.core import BOTH, Case, Level, Measured, Sampling
 from paper_checks.estimates import combine
 from paper_checks.observing import reduced, weighted
 from paper_checks.rules import at_least, mean_within, ordered
+from paper_checks.trends import Extrapolated, on_line
 from simulations.conv_kernels import LEARNING, Params
+from simulations.core import Estimate
 from theory import conv_kernels as theory
 
 DESIGNS = {32: (512, 512), 64: (256, 256), 128: (128, 192), 256: (64, 128), 512: (64, 64)}
@@ -56,7 +58,7 @@ class Pair(NamedTuple):
     def slope(self, *points: int) -> Measured:
         """Least squares slope of the mean of log error in log n, all sizes alike."""
         runs = tuple(map(self.run, points))
-        return reduced(runs, "log_error", partial(combine, _slope_weights(points)))
+        return reduced(runs, "log_error", partial(_fitted, points))
 
     def equivalent(self, *points: int) -> list[float]:
         """log of the deterministic equivalent."""
@@ -100,6 +102,13 @@ def _curve(pair: Pair) -> theory.LearningCurve:
 def _slope_weights(points: Sequence[int]) -> list[float]:
     logs = np.log(points)
     return [float(x) for x in (logs - logs.mean()) / np.sum((logs - logs.mean()) ** 2)]
+
+
+def _fitted(points: Sequence[int], logs: Sequence[Estimate]) -> Extrapolated:
+    errors = [math.exp(e.value) for e in logs]
+    seen = [(n, x, x * e.stderr) for n, x, e in zip(points, errors, logs, strict=True)]
+    centre = float(np.mean(np.log(points))), float(np.mean([e.value for e in logs]))
+    return on_line(combine(_slope_weights(points), logs), "n", seen, centre)
 
 
 def _mean(values: Callable[..., list[float]], *points: int, shift: float = 0.0) -> float:

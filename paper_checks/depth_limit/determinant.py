@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from paper_checks.core import Case, Claim, Computed, Verdict, measured
+from paper_checks.core import Case, Claim, Computed, Verdict
+from paper_checks.depth_limit.observe import coupled
 from paper_checks.depth_limit.tangents import jacobian
 from paper_checks.identities import proved
 from paper_checks.rules import identity, mean_within
@@ -35,7 +36,7 @@ def _long_log_det() -> Case:
     """
     return Case(
         label="n = 2, T = 4",
-        observe=measured(
+        observe=coupled(
             JACOBIAN,
             Params(width=2, depth=256, time=4.0),
             "log_det_limit",
@@ -68,7 +69,7 @@ def _linear() -> Case:
     """phi' = 1: the drift is -1/2 whatever the width, the sum of (n - 2k)/(2n) over k."""
     return Case(
         label="linear, n = 2",
-        observe=measured(
+        observe=coupled(
             JACOBIAN,
             Params(width=2, depth=64, activation="linear"),
             "log_det_limit",

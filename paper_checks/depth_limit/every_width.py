@@ -10,6 +10,7 @@ from paper_checks.depth_limit.active_count import LONG, count_side
 from paper_checks.depth_limit.observe import network
 from paper_checks.identities import proved
 from paper_checks.rules import identity, ordered
+from paper_checks.trends import Extrapolated, extrapolated
 from theory import depth_limit as theory
 from theory.depth_limit import galerkin, symbolic, two_slopes
 from theory.prediction import Prediction
@@ -70,17 +71,26 @@ def _width_two(label: str, times: tuple[float, ...], *, full_only: bool = False)
     )
 
 
-def _deficit_at_infinity() -> Prediction:
+def _deficit_at_infinity() -> Extrapolated:
     """n/2 - E[A_1] at n = 100, 200, 400, extrapolated by the parabola in 1/n; the error is what
     level 8 changes from level 6."""
-    values = [
-        sum(
-            weight * (n / 2 - galerkin.counts(n, level, 0.1).filled_at(1.0))
-            for n, weight in ((100, 1 / 3), (200, -2), (400, 8 / 3))
-        )
+    weights = {100: 1 / 3, 200: -2, 400: 8 / 3}
+    coarse, fine = (
+        {n: n / 2 - galerkin.counts(n, level, 0.1).filled_at(1.0) for n in weights}
         for level in (6, 8)
-    ]
-    return Prediction(values[1], abs(values[1] - values[0]), "extrapolation in 1/n")
+    )
+    values = [sum(weight * found[n] for n, weight in weights.items()) for found in (coarse, fine)]
+    limit = Prediction(values[1], abs(values[1] - values[0]), "extrapolation in 1/n")
+    shown = [Prediction(fine[n], abs(fine[n] - coarse[n]), "Galerkin") for n in weights]
+
+    def parabola(n: float) -> float:
+        """Through the three, by Lagrange's polynomials in 1/n."""
+        return sum(
+            fine[a] * math.prod((1 / n - 1 / b) / (1 / a - 1 / b) for b in fine if b != a)
+            for a in fine
+        )
+
+    return extrapolated(limit, "n", tuple(weights), shown, parabola)
 
 
 def _log_ratio_of(width: int, *, bare: bool) -> float:

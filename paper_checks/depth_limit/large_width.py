@@ -6,9 +6,11 @@ import math
 
 from paper_checks.core import Case, Claim, Computed, Verdict
 from paper_checks.depth_limit.observe import network, over, standard
-from paper_checks.estimates import combine
+from paper_checks.estimates import scaled
 from paper_checks.identities import proved
 from paper_checks.rules import identity, mean_within
+from paper_checks.trends import Extrapolated, richardson
+from simulations.core import Estimate
 from theory import depth_limit as theory
 from theory.depth_limit import symbolic
 from theory.prediction import Prediction
@@ -38,6 +40,11 @@ def _corrections(route: str) -> list[float]:
 def _variance_growth(time: float) -> float:
     """n Var Q / q^2 if the clock had no memory of its past: the two first terms of v."""
     return 2 + 4 * (1 - math.exp(-time / 2))
+
+
+def _times_width(found: list[Estimate]) -> Extrapolated:
+    """The limit of n X_n from widths 20 and 40."""
+    return richardson("n", 20, [scaled(n, e) for n, e in zip((20, 40), found, strict=True)])
 
 
 def _fourth(width: int, excess: float) -> float:
@@ -174,7 +181,7 @@ CLAIMS = (
                 observe=over(
                     (20, 40),
                     "var_log_q_limit",
-                    lambda e: combine([-20, 80], e),
+                    _times_width,
                     vary="width",
                     depth=32,
                     quick=200_000,

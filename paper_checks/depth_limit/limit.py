@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from paper_checks.core import Case, Claim, Verdict
 from paper_checks.depth_limit.observe import over, standard
-from paper_checks.estimates import combine, slope
+from paper_checks.estimates import combine
 from paper_checks.identities import proved
 from paper_checks.rules import mean_within
-from simulations.core import Estimate
+from paper_checks.trends import power_law, richardson
 from theory import depth_limit as theory
 from theory.depth_limit import symbolic
 
@@ -28,13 +29,17 @@ def _order(
     full_only: bool = False,
 ) -> Case:
     """Exponent in L of a difference between depths L and L/2."""
-
-    def exponent(estimates: list[Estimate]) -> Estimate:
-        return slope(DEPTHS, estimates)
-
     return Case(
         label=label,
-        observe=over(DEPTHS, name, exponent, vary="depth", width=width, quick=quick, full=full),
+        observe=over(
+            DEPTHS,
+            name,
+            partial(power_law, "L", DEPTHS),
+            vary="depth",
+            width=width,
+            quick=quick,
+            full=full,
+        ),
         predict=lambda: -1.0,
         rule=mean_within(tolerance),
         mutants={"order doubled": lambda: -2.0, "order halved": lambda: -0.5},
@@ -80,7 +85,7 @@ def _variance(activation: str, *, full_only: bool = False) -> Case:
         observe=over(
             (20, 40),
             "q_limit",
-            lambda e: combine([-1, 2], e),
+            partial(richardson, "n", 20),
             vary="width",
             activation=activation,
             depth=32,

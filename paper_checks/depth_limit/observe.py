@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from paper_checks.core import Measured, Sampling, measured
 from paper_checks.estimates import combine
 from paper_checks.observing import reduced
-from simulations.core import Estimate, Experiment
+from paper_checks.trends import Extrapolated, extrapolated
+from simulations.core import Estimate, Experiment, Law, Result
 from simulations.depth_limit import CORRELATION, COUPLING, PATHS, Params
 
 MILLION = 1_000_000
@@ -43,25 +45,56 @@ LATE_PAIRS: dict[str, Any] = {
 """Two inputs run to T = 60 with 24 layers per unit of time; records at t = 15, 30, 45 and 60."""
 
 
+def coupled(
+    experiment: Experiment, params: Params, name: str, *, quick: int, full: int
+) -> Measured:
+    """As `measured`, with the two depths that an estimate of infinite depth comes from."""
+    found = measured(experiment, params, name, quick=quick, full=full)
+    if "_limit" not in name:
+        return found
+
+    def with_depths(results: list[Result]) -> Estimate | Law | Extrapolated:
+        limit = found.reduce(results)
+        deep, step = (results[0].get(name.replace("_limit", row)) for row in ("", "_step"))
+        if not (
+            isinstance(limit, Estimate)
+            and isinstance(deep, Estimate)
+            and isinstance(step, Estimate)
+        ):
+            return limit
+        return _two_depths(params.depth, limit, deep, step)
+
+    return Measured(found.samplings, with_depths)
+
+
+def _two_depths(depth: int, limit: Estimate, deep: Estimate, step: Estimate) -> Extrapolated:
+    """f_L, and f_{L/2} = f_L - step; the limit is f_L + step of the same samples.
+
+    Var(f - s) = 2 Var f + 2 Var s - Var(f + s) whatever their correlation.
+    """
+    variance = 2 * deep.stderr**2 + 2 * step.stderr**2 - limit.stderr**2
+    error = math.sqrt(max(0.0, variance))
+    half = deep._replace(value=deep.value - step.value, stderr=error)
+    return extrapolated(limit, "L", (depth // 2, depth), (half, deep))
+
+
 def standard(width: int, name: str) -> Measured:
     """An estimate of the standard run at this width, with four records up to time 1."""
     depth, quick, full = BUDGET[width]
-    return measured(
-        PATHS, Params(width=width, depth=depth, records=4), name, quick=quick, full=full
-    )
+    return coupled(PATHS, Params(width=width, depth=depth, records=4), name, quick=quick, full=full)
 
 
 def network(
     name: str, *, quick: int, full: int, experiment: Experiment = PATHS, **params: Any
 ) -> Measured:
     """An estimate of one run with these parameters."""
-    return measured(experiment, Params(**params), name, quick=quick, full=full)
+    return coupled(experiment, Params(**params), name, quick=quick, full=full)
 
 
 def over(
     values: tuple[Any, ...],
     name: str,
-    reduce: Callable[[list[Estimate]], Estimate],
+    reduce: Callable[[list[Estimate]], Estimate | Extrapolated],
     *,
     vary: str,
     quick: int,

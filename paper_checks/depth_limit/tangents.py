@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from paper_checks.core import Case, Claim, Measured, Verdict, measured
-from paper_checks.depth_limit.observe import MILLION
+from paper_checks.depth_limit.observe import MILLION, coupled
 from paper_checks.depth_limit.pre_norm import constant_at_two, early
 from paper_checks.observing import weighted
 from paper_checks.rules import mean_within, ordered
@@ -19,7 +19,7 @@ TWO_LAYERS: dict[str, Any] = {"width": 2, "depth": 2, "time": 4.0}
 
 def jacobian(name: str, width: int = 2, quick: int = 100_000, full: int = 500_000) -> Measured:
     """A statistic of explicit Jacobians; all claims on one width share the run."""
-    return measured(JACOBIAN, Params(width=width, depth=64), name, quick=quick, full=full)
+    return coupled(JACOBIAN, Params(width=width, depth=64), name, quick=quick, full=full)
 
 
 def _tangent_at_two(

@@ -13,6 +13,7 @@ from paper_checks.depth_limit.observe import MILLION, network, rate
 from paper_checks.depth_limit.smooth import RATIO, early, sign_at_zero
 from paper_checks.identities import proved
 from paper_checks.rules import at_least, at_most, identity, mean_within, ordered
+from paper_checks.trends import Extrapolated, richardson
 from theory import depth_limit as theory
 from theory.depth_limit import symbolic
 
@@ -145,10 +146,10 @@ def _rates(
     )
 
 
-def _deficit_at_infinity(slope: float) -> float:
+def _deficit_at_infinity(slope: float) -> Extrapolated:
     """n/2 - E[A_1] at n = 10 and 20, extrapolated in 1/n; what is left is of order 1/200 n^-2."""
-    at_ten, at_twenty = (n / 2 - theory.active_count(n, 1.0, slope).value for n in (10, 20))
-    return 2 * at_twenty - at_ten
+    deficits = [n / 2 - theory.active_count(n, 1.0, slope).value for n in (10, 20)]
+    return richardson("n", 10, deficits)
 
 
 def _wide(slope: float) -> Case:

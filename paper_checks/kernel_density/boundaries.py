@@ -21,9 +21,9 @@ from paper_checks.kernel_density.roots import (
     next_digit,
     root_case,
 )
+from paper_checks.trends import Extrapolated
 from theory import kernel_density as theory
 from theory.kernel_density.distances import Distances
-from theory.prediction import Prediction
 
 
 def _glass_case(alpha: str, text: str, index: int = 1, q: str = "1") -> Case:
@@ -73,7 +73,7 @@ def _finite_index(d: int) -> list[float]:
     return [theory.finite_index(d, n, 0.7).index, math.log(n)]
 
 
-def _index_limit(q: float) -> Prediction:
+def _index_limit(q: float) -> Extrapolated:
     return limit(lambda d: theory.finite_index(d, points(d), 0.8, q).index)
 
 

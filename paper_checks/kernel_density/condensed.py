@@ -19,6 +19,7 @@ from paper_checks.kernel_density.observe import (
     means,
     points,
 )
+from paper_checks.trends import Extrapolated
 from theory import kernel_density as theory
 from theory.prediction import Prediction
 
@@ -42,7 +43,7 @@ def _shares_case(index: float, tolerance: float) -> Case:
     wrong = {} if index == 0.5 else {"E Y_2 = lambda": [index, (1 - index) * (2 - index) / 2]}
     return agree(
         f"lambda* = {index:g}",
-        lambda: [limit(_share(index, k)) for k in (2, 3)],
+        lambda: [limit(_share(index, k)).limit for k in (2, 3)],
         lambda: [float(theory.share_moment(index, k)) for k in (2, 3)],
         tolerance,
         {
@@ -100,8 +101,8 @@ def _typical(index: float) -> float:
     return 2 * float(theory.fluctuation_exponent(ALPHA, bandwidth(index)))
 
 
-def _decay(index: float) -> float:
-    return limit(lambda d: -math.log(_share(index, 2)(d).value) / d, (100, 200, 400, 800)).value
+def _decay(index: float) -> Extrapolated:
+    return limit(lambda d: -math.log(_share(index, 2)(d).value) / d, (100, 200, 400, 800))
 
 
 def _decay_case(index: float) -> Case:

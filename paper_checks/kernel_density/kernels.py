@@ -16,9 +16,9 @@ from paper_checks.core import Case, Claim, Verdict
 from paper_checks.identities import agree, proved
 from paper_checks.kernel_density import algebra
 from paper_checks.kernel_density.risk import extrapolated
+from paper_checks.trends import Extrapolated
 from theory import kernel_density as theory
 from theory.kernel_density.distances import Distances
-from theory.prediction import Prediction
 
 ALPHA = 0.3
 POWERS = (1, 2, 4)
@@ -57,11 +57,11 @@ def means(d: int, h: float, power: float, alpha: float = ALPHA) -> Means:
     return Means(float(share), (truth + alpha * d - log_sum + log_scale) / d)
 
 
-def _limit_share(h: float, power: float) -> Prediction:
+def _limit_share(h: float, power: float) -> Extrapolated:
     return extrapolated(lambda d: means(d, h, power).share)
 
 
-def _limit_risk(h: float, power: float) -> Prediction:
+def _limit_risk(h: float, power: float) -> Extrapolated:
     return extrapolated(lambda d: means(d, h, power).risk)
 
 
@@ -239,7 +239,7 @@ CLAIMS = (
         cases=(
             agree(
                 "r_n/sqrt(d) against h_G and h_CLT",
-                lambda: [extrapolated(_nearest)] * 2,
+                lambda: [extrapolated(_nearest).limit] * 2,
                 lambda: theory.kernel_boundaries(ALPHA, math.inf)[:2],
                 1e-6,
                 {

@@ -22,6 +22,7 @@ from paper_checks.kernel_density.observe import (
     sums,
 )
 from paper_checks.rules import mean_within
+from paper_checks.trends import Extrapolated
 from theory import kernel_density as theory
 from theory.kernel_density.distances import Distances
 
@@ -91,8 +92,8 @@ def _inverse_case(d: int, index: float) -> Case:
     )
 
 
-def _extrapolated(value: Callable[[int, float], float], index: float) -> float:
-    return limit(lambda d: value(d, index)).value
+def _extrapolated(value: Callable[[int, float], float], index: float) -> Extrapolated:
+    return limit(lambda d: value(d, index))
 
 
 def _effective_points(index: float) -> float:

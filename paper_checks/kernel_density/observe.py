@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paper_checks.core import Measured, measured
+from paper_checks.trends import Extrapolated, extrapolated
 from simulations.kernel_density import SUMS, Params
 from theory import kernel_density as theory
 from theory.prediction import Prediction
@@ -68,17 +69,24 @@ def limit(
     value: Callable[[int], float | Prediction],
     sizes: Sequence[int] = SIZES,
     terms: Sequence[Term] = SLOW,
-) -> Prediction:
+) -> Extrapolated:
     """The constant of a least-squares fit of value(d) on 1 and these corrections.
 
     Its error is that of the values, propagated; what the corrections leave out is for the
     tolerance of the case.
     """
-    weights = _weights(sizes, terms)
+    solved = _solved(sizes, terms)
     found = [value(d) for d in sizes]
     errors = [x.error if isinstance(x, Prediction) else 0.0 for x in found]
     values = [x.value if isinstance(x, Prediction) else x for x in found]
-    return Prediction(float(weights @ values), float(np.abs(weights) @ errors), "extrapolated in d")
+    error = float(np.abs(solved[0]) @ errors)
+    constant = Prediction(float(solved[0] @ values), error, "extrapolated in d")
+    factors = (solved @ values).tolist()
+
+    def fit(d: float) -> float:
+        return float(np.dot(factors, [1.0, *(term(d) for term in terms)]))
+
+    return extrapolated(constant, "d", sizes, found, fit)
 
 
 def limits(
@@ -87,13 +95,13 @@ def limits(
     terms: Sequence[Term] = SLOW,
 ) -> list[float]:
     """The same for several values at once."""
-    found = _weights(sizes, terms) @ np.array([values(d) for d in sizes])
+    found = _solved(sizes, terms)[0] @ np.array([values(d) for d in sizes])
     return [float(x) for x in found]
 
 
-def _weights(sizes: Sequence[int], terms: Sequence[Term]) -> Array:
-    columns = np.array([[1.0, *(term(d) for term in terms)] for d in sizes])
-    return np.asarray(np.linalg.pinv(columns)[0])
+def _solved(sizes: Sequence[int], terms: Sequence[Term]) -> Array:
+    """From values to the coefficients of 1 and the terms."""
+    return np.asarray(np.linalg.pinv([[1.0, *(term(d) for term in terms)] for d in sizes]))
 
 
 def sums(name: str, quick: int, full: int, **params: Any) -> Measured:

@@ -39,7 +39,7 @@ def _deviation(alpha: float, q: float) -> float:
         lambda d: -float(Distances(d, q).log_cdf(d * u)) / d,
         SIZES,
         (lambda d: math.log(d) / d, lambda d: 1 / d, lambda d: d**-2.0),
-    ).value
+    ).limit.value
 
 
 def _cases(alpha: float) -> Case:

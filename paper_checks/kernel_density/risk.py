@@ -16,6 +16,7 @@ from paper_checks.core import BOTH, FULL, Case, Claim, Level, Verdict
 from paper_checks.identities import agree, proved
 from paper_checks.kernel_density import algebra
 from paper_checks.kernel_density.observe import SLOW, limit, means, points
+from paper_checks.trends import Extrapolated
 from theory import kernel_density as theory
 from theory.prediction import Prediction
 
@@ -23,7 +24,7 @@ ALPHA = 0.25
 TERMS = (*SLOW, lambda d: math.log(d) / d**2)
 
 
-def extrapolated(value: Any) -> Prediction:
+def extrapolated(value: Any) -> Extrapolated:
     """The limit of value(d) by the four first corrections: with five sizes the fit is exact."""
     return limit(value, terms=TERMS)
 

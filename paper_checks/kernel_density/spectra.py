@@ -67,14 +67,14 @@ def nearest(d: int) -> Nearest:
     return Nearest(math.exp(x / 2) / math.sqrt(d), 2 * slope / d)
 
 
-def _finite() -> list[Prediction]:
+def _finite() -> list[Any]:
     """h_G, h* and lambda*(h*) from the limits of r_n and of the dimension there."""
     parts: tuple[Callable[[int], float], ...] = (
         lambda d: nearest(d).glass,
         lambda d: nearest(d).distance,
         lambda d: nearest(d).dimension,
     )
-    return [extrapolated(part) for part in parts]
+    return [extrapolated(part).limit for part in parts]
 
 
 def _limit(spectrum: theory.rates.Spectrum | None = PAIR) -> list[float]:

@@ -17,11 +17,12 @@ from paper_checks.identities import agree, proved
 from paper_checks.kernel_density import algebra
 from paper_checks.kernel_density.observe import limit, points
 from paper_checks.kernel_density.risk import bisected, digits, h_limit, typical_risk
+from paper_checks.trends import Extrapolated
 from theory import kernel_density as theory
 from theory.prediction import Prediction
 
 
-def _powers(value: Any) -> Prediction:
+def _powers(value: Any) -> Extrapolated:
     """The limit of value(d) from d = 50, ..., 800 with corrections in powers of 1/d."""
     terms = [lambda d, k=k: d**-k for k in range(1, 5)]
     return limit(value, (50, 100, 200, 400, 800), terms)

@@ -165,7 +165,7 @@ CLAIMS = (
             agree(
                 "deficit between h_G and h_V, and the exponent of the variance, at least 0.02",
                 lambda: [
-                    limit(_between).value,
+                    limit(_between).limit.value,
                     float(_relative_variance_exponent(_middle(), 0.25) > 0.02),
                 ],
                 [0.0, 1.0],

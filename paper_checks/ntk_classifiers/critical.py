@@ -11,6 +11,7 @@ from paper_checks.core import FULL, Claim, Verdict
 from paper_checks.identities import agree, proved
 from paper_checks.ntk_classifiers import symbolic
 from paper_checks.ntk_classifiers.majority import ANGLES, LABELS, PROBE, circle
+from paper_checks.trends import Extrapolated, richardson
 from theory import ntk_classifiers as theory
 
 CRITICAL = (1.0, 1.0, 1.0)
@@ -81,9 +82,9 @@ def _predicted(spec: str, depth: int) -> float:
     return float(found.values[0] * np.exp(found.log_scale[0]))
 
 
-def _extrapolated(spec: str, depth: int) -> float:
+def _extrapolated(spec: str, depth: int) -> Extrapolated:
     """Twice that of 2L less that of L: what is left is O(log L/L^2) from the limit."""
-    return 2 * _predicted(spec, 2 * depth) - _predicted(spec, depth)
+    return richardson("L", depth, [_predicted(spec, depth), _predicted(spec, 2 * depth)])
 
 
 CLAIMS = (

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from paper_checks.core import Claim, Verdict
 from paper_checks.identities import agree, proved
 from paper_checks.ntk_classifiers import enclosures, symbolic
+from paper_checks.trends import richardson
 from theory import ntk_classifiers as theory
 
 Array = npt.NDArray[np.float64]
@@ -188,7 +189,7 @@ CLAIMS = (
             ),
             agree(
                 "NTK, extrapolated from L = 200 and 400",
-                lambda: 2 * _solved(400) - _solved(200),
+                lambda: richardson("L", 200, [_solved(200), _solved(400)]),
                 _kriging,
                 3e-6,
                 {"majority": sum(LABELS) / len(LABELS), "no 1/L term": partial(_solved, 400)},

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from paper_checks.core import BOTH, FULL, Case, Claim, Level, Measured, Verdict, measured
-from paper_checks.observing import weighted
+from paper_checks.observing import joined
 from paper_checks.rules import mean_within
+from paper_checks.trends import richardson
 from simulations.ntk_classifiers import NETWORK, Params
 from theory import ntk_classifiers as theory
 
@@ -49,7 +50,9 @@ def _case(spec: str, name: str, tolerance: float, width: int | None = None) -> C
     parts = [_network(spec, n, name) for n in (64, 128)]
     return Case(
         label=f"{name} of {spec}, {f'n = {width}' if width else 'extrapolated from n = 64, 128'}",
-        observe=_network(spec, width, name) if width else weighted((-1.0, 2.0), parts),
+        observe=_network(spec, width, name)
+        if width
+        else joined(partial(richardson, "n", 64), parts),
         predict=partial(_kernel, spec, name),
         rule=mean_within(tolerance),
         mutants={text: partial(float, value) for text, value in _wrong(spec, name).items()},

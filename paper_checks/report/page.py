@@ -18,6 +18,7 @@ from paper_checks.registry import about, papers, title
 from paper_checks.report import chart, overview, text
 from paper_checks.report.citations import references
 from paper_checks.report.formulas import formulas
+from paper_checks.report.trends import trends
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -81,6 +82,7 @@ def _template() -> Template:
         "count": lambda n: f"{n:,}".replace(",", "\u202f"),
         "mutants_by_name": _mutants_by_name,
         "sha256": _sha256,
+        "trends": trends,
         "described": lambda case: _minus(chart.described(case)),
         "anchor": lambda claim_id: re.sub(r"[^\w-]", "-", claim_id),
     }

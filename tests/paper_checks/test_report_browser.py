@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from paper_checks.core import Computed
 from paper_checks.report import render
 from paper_checks.running import run_claims
+from paper_checks.trends import richardson
 from tests.paper_checks import toy
 from tests.paper_checks.chromium import NAMES, Browser, browser, executable
 
@@ -42,10 +45,22 @@ CONTRAST = """(() => {
 LANDMARKS = ("header", "nav[aria-label]", "main", "form[role=search]", "footer", "a.skip")
 
 
+LIMITS = tuple(
+    replace(
+        toy.EXACT.cases[0],
+        label=f"from d = {d}",
+        observe=Computed(partial(richardson, "d", d, [1 / 3 + 1 / d, 1 / 3 + 1 / (2 * d)])),
+    )
+    for d in (10, 20, 30, 40)
+)
+"""More than fit beside each other."""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wrong = replace(toy.WRONG, corrected="toy/mean", provenance="recalled")
-    record = run_claims([wrong if c is toy.WRONG else c for c in toy.CLAIMS], "quick", 5)
+    changed = {"toy/wrong-mean": wrong, "toy/exact": replace(toy.EXACT, cases=LIMITS)}
+    record = run_claims([changed.get(c.id, c) for c in toy.CLAIMS], "quick", 5)
     # A heading of a subject of ours has citations and notes.
     for claim in record["claims"]:
         claim["subject"] = "lipschitz" if claim["id"] == "toy/square" else claim["subject"]
@@ -98,6 +113,24 @@ def test_every_card_has_a_picture_in_words(chromium: Browser, page: Path) -> Non
         chromium.value(f"document.querySelectorAll('{tag}').length > 0") for tag in LANDMARKS
     ]
     assert all(landmarks)
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_extrapolations_are_drawn_in_their_card(chromium: Browser, page: Path, width: int) -> None:
+    chromium.look(width, "light")
+    chromium.open(page)
+    inside = (
+        "(() => { const card = document.getElementById('toy-exact').getBoundingClientRect();"
+        " return [...document.querySelectorAll('#toy-exact .trend > svg text')]"
+        ".map((t) => t.getBoundingClientRect()).filter((t) => t.width)"
+        ".every((t) => t.left >= card.left && t.right <= card.right); })()"
+    )
+    pictures = "[...document.querySelectorAll('.trend > svg')]"
+    shown = f"{pictures}.filter((s) => s.checkVisibility()).length"
+    assert chromium.value(shown) == 1
+    chromium.value("document.querySelector('#toy-exact summary').click()")
+    assert chromium.value(shown) == len(LIMITS)
+    assert chromium.value(inside)
 
 
 def choose(chromium: Browser, field: str, value: str) -> list[str]:
