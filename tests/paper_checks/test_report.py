@@ -140,3 +140,14 @@ def test_mutants_of_a_proof_fail_on_the_right() -> None:
 
 def test_every_verdict_can_be_chosen() -> None:
     assert set(VERDICTS) == set(Verdict)
+
+
+def test_claim_alone_has_the_interval_of_its_card(record: dict[str, Any]) -> None:
+    together = next(claim for claim in record["claims"] if claim["id"] == "toy/mean")
+    page = re.sub("<[^>]*>", "", render(record))
+    command = re.search(r"run toy/mean --level quick --seed 5 --alpha (\S+)", page)
+    assert command
+    (alone,) = run_claims([toy.MEAN], "quick", 5, alpha=float(command[1]))["claims"]
+    for case, same in zip(alone["cases"], together["cases"], strict=True):
+        assert case["interval"] == pytest.approx(same["interval"], rel=1e-6, abs=1e-7)
+    assert "run toy/square --level quick --seed 5\n" in page  # no chance, no share
