@@ -14,6 +14,11 @@ LONG = 40
 _SIGN = re.compile(
     r"(<mo[^>]*>(?!\]|&#x00029;|&#x0007[CD];|!|&#x02032;)[^<]*</mo>)<mo>(?=&#x02212;)"
 )
+_FUNCTION = re.compile(  # as an argument of its own, not the base of a power
+    r"(?<!<msup>)(?<!<msub>)(?<!<msubsup>)"
+    r"(<mi>(?:arccos|arcsin|cos|cosh|exp|log|max|min|sin|sinh|sup|tanh)</mi>)"
+    r"(?=<m(?:[in]|sub|sup|subsup|frac|sqrt|over)\b)"
+)
 _OPENING = ("&#x00028;", "[", "&#x0007B;")
 _TOKEN = re.compile(
     r"<mo>(?P<relation>&#x0003[CDE];|&#x0226[45];|&#x02248;|&#x02192;|&#x0223C;|&#x0224[36];)</mo>"
@@ -59,6 +64,7 @@ def mathml(latex: str, display: Literal["inline", "block"] = "inline") -> str:
         )
         .replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")
     )
+    spaced = _FUNCTION.sub(r'\1<mspace width="0.167em"/>', spaced)
     # After an opening bracket, a comma or a relation a minus is a sign, without space.
     return _SIGN.sub(r'\1<mo form="prefix">', spaced)
 

@@ -45,3 +45,12 @@ def test_pieces_are_whole_elements() -> None:
 @pytest.mark.parametrize("latex", [r"X \sim Y", r"X\sim N(0, 1)"])
 def test_distributed_as_is_a_relation(latex: str) -> None:
     assert "<mo>&#x0223C;</mo>" in mathml(latex)
+
+
+@pytest.mark.parametrize(
+    ("latex", "spaces"),
+    [(r"\log n", 1), (r"\log x_1 + \sin y", 2), (r"\log(n)", 0), (r"\cosh^2 x", 0), ("x n", 0)],
+)
+def test_function_and_argument_stand_apart(latex: str, spaces: int) -> None:
+    assert mathml(latex).count("<mspace") == spaces
+    ElementTree.fromstring(mathml(latex))
