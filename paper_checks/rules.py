@@ -313,9 +313,9 @@ def _number(predicted: Any) -> tuple[float, float]:
     try:
         value = float(getattr(predicted, "value", predicted))
         error = float(getattr(predicted, "error", 0.0))
-    except TypeError:
+    except (TypeError, ValueError):
         kind = type(predicted).__name__
-        raise ValueError(f"a number or a Prediction is needed; got {kind}.") from None
+        raise ValueError(f"a number or a Prediction is needed; got a {kind}.") from None
     if not (math.isfinite(value) and math.isfinite(error) and error >= 0):
         raise ValueError(f"the value {value!r} with error {error!r} is not a prediction.")
     return value, error

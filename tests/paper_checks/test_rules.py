@@ -205,8 +205,10 @@ def test_single_sample_and_wrong_kinds_are_errors() -> None:
         mean_within(1.0).decide(Estimate(0.0, 1.0, 1), 0.0, ALPHA)
     with pytest.raises(ValueError, match="needs an Estimate; got Law"):
         mean_within(1.0).decide(Law(np.zeros(1), np.ones(2)), 0.0, ALPHA)
-    with pytest.raises(ValueError, match="number or a Prediction is needed; got function"):
+    with pytest.raises(ValueError, match="number or a Prediction is needed; got a function"):
         mean_within(1.0).decide(Estimate(0.0, 1.0, 10), lambda: 1.0, ALPHA)
+    with pytest.raises(ValueError, match="number or a Prediction is needed; got a str"):
+        mean_within(1.0).decide(Estimate(0.0, 1.0, 10), "half", ALPHA)
     with pytest.raises(ValueError, match="no certain sign"):
         ordered().decide(Estimate(0.0, 1.0, 10), Prediction(0.1, 0.2, "rough"), ALPHA)
 
