@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from paper_checks.core import passes
 from theory.display import table
 
 HEADING = ("verdict", "measured", "predicted", "tolerance", "mutants refuted")
@@ -22,7 +23,8 @@ class ClaimRecord(dict[str, Any]):
         return "\n".join(terminal.rows({"claims": [self]})[0])
 
     def _repr_html_(self) -> str:
-        wrong = "" if self["verdict"] == self["expected"] else f", expected {self['expected']}"
+        expected = self["expected"]
+        wrong = "" if passes(self["verdict"], expected) else f", expected {expected}"
         title = f"{self['id']}: {self['verdict']}{wrong}. {self['statement']}"
         rows = [_row(case["label"], case, case["mutants"]) for case in self["cases"]]
         return table(title, rows, ("case", *HEADING))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paper_checks.core import BOTH, FULL, Claim, Level, Verdict
 from paper_checks.identities import proved
@@ -27,9 +27,6 @@ from paper_checks.lipschitz.brackets import (
     within,
 )
 from paper_checks.lipschitz.sound_bounds import residual
-
-if TYPE_CHECKING:
-    pass
 
 _SOURCE = "arXiv:2401.14033, remark on S = P = 0"
 _TRAINED: tuple[tuple[str, str, tuple[Level, ...]], ...] = (

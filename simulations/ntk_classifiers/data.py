@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from simulations.arrays import Array
 from simulations.ntk_classifiers.params import Params
-
-if TYPE_CHECKING:
-    pass
 
 
 class DataSet(NamedTuple):

@@ -114,6 +114,14 @@ def test_records_are_dictionaries_that_show_themselves(record: Any) -> None:
         assert isinstance(claim, ClaimRecord)
         assert repr(claim).startswith(f"{claim['id']}  {claim['verdict']}")
         assert claim._repr_html_().count("<tr>") == len(claim["cases"]) + 1
+        assert ", expected" not in claim._repr_html_()
+
+
+@pytest.mark.parametrize(("verdict", "wrong"), [("PROVED", False), ("REFUTED", True)])
+def test_more_than_was_expected_is_not_wrong(record: Any, verdict: str, wrong: bool) -> None:
+    supported = next(c for c in record["claims"] if c["expected"] == "SUPPORTED")
+    page = ClaimRecord(supported | {"verdict": verdict})._repr_html_()
+    assert (", expected SUPPORTED" in page) is wrong
 
 
 def test_claims_say_what_they_are() -> None:
